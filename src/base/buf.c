@@ -1,0 +1,68 @@
+#include "base/buf.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { KEEP_FREE = 32 }; /* half a MiB a worker: enough that a busy loop never calls malloc */
+
+void buf_pool_init(struct buf_pool *pool)
+{
+    *pool = (struct buf_pool){0};
+}
+
+void buf_pool_fini(struct buf_pool *pool)
+{
+    assert(pool->n_lent == 0);
+    while (pool->free != NULL) {
+        struct buf *b = pool->free;
+        pool->free = b->next;
+        free(b);
+    }
+    pool->n_free = 0;
+}
+
+struct buf *buf_take(struct buf_pool *pool)
+{
+    struct buf *b = pool->free;
+    if (b != NULL) {
+        pool->free = b->next;
+        pool->n_free--;
+    } else {
+        b = malloc(sizeof *b);
+        if (b == NULL)
+            return NULL;
+    }
+    b->head = b->tail = 0;
+    b->next = NULL;
+    pool->n_lent++;
+    return b;
+}
+
+void buf_give(struct buf_pool *pool, struct buf *b)
+{
+    if (b == NULL)
+        return;
+    pool->n_lent--;
+    if (pool->n_free >= KEEP_FREE) {
+        free(b);
+        return;
+    }
+    b->next = pool->free;
+    pool->free = b;
+    pool->n_free++;
+}
+
+bool buf_prepend(struct buf *b, struct slice bytes)
+{
+    uint32_t len = buf_len(b);
+    if (bytes.len > BUF_CAPACITY - len)
+        return false;
+    if (bytes.len > b->head) {
+        memmove(b->data + bytes.len, b->data + b->head, len);
+        b->head = (uint32_t)bytes.len;
+        b->tail = b->head + len;
+    }
+    b->head -= (uint32_t)bytes.len;
+    memcpy(b->data + b->head, bytes.ptr, bytes.len);
+    return true;
+}

@@ -1,0 +1,73 @@
+/* base/buf.h: bytes in hand, and the pool that one thread borrows them from.
+ * A session owns a buf only while bytes wait in it; an idle session holds a NULL pointer and no memory. */
+#ifndef MQGATE_BASE_BUF_H
+#define MQGATE_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+enum { BUF_CAPACITY = 16384 }; /* bytes; one TLS record's plaintext */
+
+struct buf {
+    uint32_t    head, tail; /* bytes wait in data[head..tail) */
+    struct buf *next;       /* in the pool's free list, else unused */
+    uint8_t     data[BUF_CAPACITY];
+};
+
+struct buf_pool {
+    struct buf *free;
+    uint32_t    n_free;
+    uint32_t    n_lent;
+};
+
+/* Keeps a few dozen buffers for reuse; one thread only. */
+void buf_pool_init(struct buf_pool *pool);
+/* Every buffer must have been given back. */
+void buf_pool_fini(struct buf_pool *pool);
+
+/* An empty buffer, or NULL when memory is out. Give it back with buf_give(). */
+struct buf *buf_take(struct buf_pool *pool);
+/* b may be NULL. Its bytes are gone. */
+void buf_give(struct buf_pool *pool, struct buf *b);
+
+static inline struct slice buf_bytes(const struct buf *b)
+{
+    return b == NULL ? slice_of(NULL, 0) : slice_of(b->data + b->head, b->tail - b->head);
+}
+
+static inline uint32_t buf_len(const struct buf *b)
+{
+    return b == NULL ? 0 : b->tail - b->head;
+}
+
+/* Bytes that fit behind the waiting ones. */
+static inline uint32_t buf_room(const struct buf *b)
+{
+    return BUF_CAPACITY - b->tail;
+}
+
+static inline uint8_t *buf_end(struct buf *b)
+{
+    return b->data + b->tail;
+}
+
+/* n bytes were written at buf_end(); n <= buf_room(). */
+static inline void buf_added(struct buf *b, uint32_t n)
+{
+    b->tail += n;
+}
+
+/* The first n waiting bytes are done with; n <= buf_len(). */
+static inline void buf_consume(struct buf *b, uint32_t n)
+{
+    b->head += n;
+    if (b->head == b->tail)
+        b->head = b->tail = 0;
+}
+
+/* Puts bytes before those that wait. False, and nothing changed, when they do not fit. */
+bool buf_prepend(struct buf *b, struct slice bytes);
+
+#endif

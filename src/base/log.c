@@ -1,0 +1,117 @@
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/logline.h"
+
+enum { RING_BYTES = 1 << 18 };
+
+/* One writer, one reader. A record is a header and its bytes, wrapping at the end of data. */
+struct log_ring {
+    _Atomic uint64_t written; /* bytes ever put in; only the writer stores it */
+    _Atomic uint64_t read;    /* bytes ever taken out; only the reader stores it */
+    _Atomic uint64_t dropped; /* lines */
+    uint8_t          data[RING_BYTES];
+};
+
+struct record {
+    uint16_t len;   /* bytes behind this header */
+    uint8_t  level; /* enum log_level */
+};
+
+struct log_ring *log_ring_new(void)
+{
+    return calloc(1, sizeof(struct log_ring));
+}
+
+void log_ring_free(struct log_ring *ring)
+{
+    free(ring);
+}
+
+static void copy_in(struct log_ring *ring, uint64_t at, const void *from, size_t n)
+{
+    size_t start = (size_t)(at % RING_BYTES), first = n < RING_BYTES - start ? n : RING_BYTES - start;
+    memcpy(ring->data + start, from, first);
+    memcpy(ring->data, (const uint8_t *)from + first, n - first);
+}
+
+static void copy_out(const struct log_ring *ring, uint64_t at, void *to, size_t n)
+{
+    size_t start = (size_t)(at % RING_BYTES), first = n < RING_BYTES - start ? n : RING_BYTES - start;
+    memcpy(to, ring->data + start, first);
+    memcpy((uint8_t *)to + first, ring->data, n - first);
+}
+
+static void ring_put(struct log_ring *ring, enum log_level level, const char *line, size_t len)
+{
+    struct record rec = {.len = (uint16_t)len, .level = (uint8_t)level};
+    uint64_t      at = atomic_load_explicit(&ring->written, memory_order_relaxed);
+    uint64_t      used = at - atomic_load_explicit(&ring->read, memory_order_acquire);
+    if (used + sizeof rec + len > RING_BYTES) {
+        atomic_fetch_add_explicit(&ring->dropped, 1, memory_order_relaxed);
+        return;
+    }
+    copy_in(ring, at, &rec, sizeof rec);
+    copy_in(ring, at + sizeof rec, line, len);
+    /* seq_cst: ordered before the look at reader_sleeps, as the reader's mirror image is. */
+    atomic_store(&ring->written, at + sizeof rec + len);
+}
+
+size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_level *level)
+{
+    struct record rec;
+    uint64_t      at = atomic_load_explicit(&ring->read, memory_order_relaxed);
+    if (atomic_load(&ring->written) == at)
+        return 0;
+    copy_out(ring, at, &rec, sizeof rec);
+    copy_out(ring, at + sizeof rec, out, rec.len);
+    *level = rec.level;
+    atomic_store_explicit(&ring->read, at + sizeof rec + rec.len, memory_order_release);
+    return rec.len;
+}
+
+uint64_t log_ring_dropped(struct log_ring *ring)
+{
+    return atomic_exchange_explicit(&ring->dropped, 0, memory_order_relaxed);
+}
+
+static void wake_reader(struct log_settings *settings)
+{
+    const uint64_t one = 1;
+    if (settings->wake_fd < 0 || !atomic_exchange(&settings->reader_sleeps, false))
+        return;
+    /* An eventfd write of 1 fails only when its counter is full, and then the reader is awake anyway. */
+    if (write(settings->wake_fd, &one, sizeof one) < 0)
+        return;
+}
+
+/* No thread to hand lines to yet: the caller may wait, and the operator sees it at once. */
+static void write_direct(char *line, size_t len)
+{
+    line[len++] = '\n';
+    for (size_t done = 0; done < len;) {
+        ssize_t n = write(STDERR_FILENO, line + done, len - done);
+        if (n < 0 && errno != EINTR)
+            return;
+        done += n < 0 ? 0 : (size_t)n;
+    }
+}
+
+void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+{
+    int             saved = errno;
+    char            line[LOG_LINE_MAX + 1];
+    enum log_format format = atomic_load_explicit(&log->settings->format, memory_order_relaxed);
+    size_t          len = logline_format(line, format, clock_wall_ms(), level, event, fields);
+    if (log->ring == NULL) {
+        write_direct(line, len);
+    } else {
+        ring_put(log->ring, level, line, len);
+        wake_reader(log->settings);
+    }
+    errno = saved;
+}

@@ -1,0 +1,86 @@
+/* base/log.h: structured log lines that never make their writer wait.
+ *
+ * A thread owns one struct log. A line is formatted at once and put into that thread's ring; another thread takes lines
+ * out with log_ring_take() and does the writing that may block. A full ring drops the line and counts it.
+ * Levels mean: error = the operator must act, warn = may have to, info = life of the process, debug = state moves. */
+#ifndef MQGATE_BASE_LOG_H
+#define MQGATE_BASE_LOG_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/slice.h"
+
+enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
+enum log_format { FORMAT_LOGFMT, FORMAT_JSON };
+enum { LOG_LINE_MAX = 4096 }; /* bytes, line end included; longer values are cut */
+
+extern const char *const log_level_names[]; /* "error", "warn", "info", "debug" */
+
+enum log_field_type { FIELD_END, FIELD_STR, FIELD_BYTES, FIELD_INT, FIELD_UINT, FIELD_ADDR, FIELD_HEX };
+
+/* One key=value. A FIELD_STR or FIELD_ADDR that is NULL is left out of the line. */
+struct log_field {
+    const char         *key;
+    enum log_field_type type;
+    union {
+        const char        *str;
+        struct slice       bytes; /* any bytes a peer sent; shown escaped */
+        int64_t            i;
+        uint64_t           u;
+        const struct addr *addr;
+    };
+};
+
+#define LOG_STR(k, v)   ((struct log_field){.key = (k), .type = FIELD_STR, .str = (v)})
+#define LOG_BYTES(k, v) ((struct log_field){.key = (k), .type = FIELD_BYTES, .bytes = (v)})
+#define LOG_INT(k, v)   ((struct log_field){.key = (k), .type = FIELD_INT, .i = (v)})
+#define LOG_UINT(k, v)  ((struct log_field){.key = (k), .type = FIELD_UINT, .u = (v)})
+#define LOG_ADDR(k, v)  ((struct log_field){.key = (k), .type = FIELD_ADDR, .addr = (v)})
+#define LOG_HEX(k, v)   ((struct log_field){.key = (k), .type = FIELD_HEX, .u = (v)}) /* 16 hex digits */
+#define LOG_END         ((struct log_field){.key = NULL, .type = FIELD_END})
+
+/* What all threads share: set by the main thread at any time, read by every log_*(). */
+struct log_settings {
+    _Atomic(enum log_level)  level;
+    _Atomic(enum log_format) format;
+    _Atomic bool             reader_sleeps; /* the reader waits on wake_fd */
+    int                      wake_fd;       /* an eventfd, or -1: nobody to wake */
+};
+
+struct log_ring;
+
+struct log {
+    struct log_settings *settings;
+    struct log_ring     *ring; /* NULL: lines go straight to standard error (start, -c) */
+};
+
+/* NULL when memory is out. */
+struct log_ring *log_ring_new(void);
+void             log_ring_free(struct log_ring *ring);
+/* Reader's side: copies the oldest line, without its line end, and its level; returns its length, 0 when empty. */
+size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_level *level);
+/* Lines dropped since the last call. Reader's side. */
+uint64_t log_ring_dropped(struct log_ring *ring);
+
+static inline bool log_wants(const struct log *log, enum log_level level)
+{
+    return level <= atomic_load_explicit(&log->settings->level, memory_order_relaxed);
+}
+
+/* fields end with LOG_END. errno survives. */
+void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields);
+
+#define LOG_AT(log, lvl, event, ...)                                                                                   \
+    do {                                                                                                               \
+        if (log_wants((log), (lvl)))                                                                                   \
+            log_write((log), (lvl), (event), (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ) LOG_END});          \
+    } while (0)
+#define log_error(log, event, ...) LOG_AT(log, LEVEL_ERROR, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_warn(log, event, ...)  LOG_AT(log, LEVEL_WARN, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_info(log, event, ...)  LOG_AT(log, LEVEL_INFO, event __VA_OPT__(, ) __VA_ARGS__)
+#define log_debug(log, event, ...) LOG_AT(log, LEVEL_DEBUG, event __VA_OPT__(, ) __VA_ARGS__)
+
+#endif

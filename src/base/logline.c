@@ -1,0 +1,194 @@
+#include "base/logline.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+const char *const log_level_names[] = {"error", "warn", "info", "debug"};
+
+/* Room kept for what must still follow a cut value: closing quote and brace. */
+enum { TAIL_ROOM = 8 };
+
+struct line {
+    char           *out;
+    size_t          len;
+    enum log_format format;
+};
+
+static bool has_room(const struct line *l, size_t n)
+{
+    return l->len + n + TAIL_ROOM < LOG_LINE_MAX;
+}
+
+static void put(struct line *l, const char *text, size_t n)
+{
+    if (!has_room(l, n))
+        return;
+    memcpy(l->out + l->len, text, n);
+    l->len += n;
+}
+
+static void put_str(struct line *l, const char *text)
+{
+    put(l, text, strlen(text));
+}
+
+/* Length of the UTF-8 character at s (RFC 3629), 0 when there is none. */
+static size_t utf8_char(struct slice s)
+{
+    uint8_t  c = s.ptr[0];
+    size_t   n = c < 0x80 ? 1 : (c & 0xE0) == 0xC0 ? 2 : (c & 0xF0) == 0xE0 ? 3 : (c & 0xF8) == 0xF0 ? 4 : 0;
+    uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (n <= 1 || n > s.len)
+        return n == 1 ? 1 : 0;
+    uint32_t code = c & (0xFFu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((s.ptr[i] & 0xC0) != 0x80)
+            return 0;
+        code = code << 6 | (s.ptr[i] & 0x3Fu);
+    }
+    bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+    return code >= least[n] && code <= 0x10FFFF && !surrogate ? n : 0;
+}
+
+/* C1 controls would steer a terminal as C0 ones do. */
+static bool is_control(struct slice s, size_t n)
+{
+    return s.ptr[0] < 0x20 || s.ptr[0] == 0x7F || (n == 2 && s.ptr[0] == 0xC2 && s.ptr[1] < 0xA0);
+}
+
+static void put_escaped_byte(struct line *l, uint8_t c)
+{
+    char text[8];
+    if (c == '"' || c == '\\')
+        (void)snprintf(text, sizeof text, "\\%c", c);
+    else if (c == '\n')
+        (void)snprintf(text, sizeof text, "\\n");
+    else if (l->format == FORMAT_JSON)
+        (void)snprintf(text, sizeof text, "\\u%04x", c);
+    else
+        (void)snprintf(text, sizeof text, "\\x%02x", c);
+    put_str(l, text);
+}
+
+/* A byte that is no UTF-8 becomes \xNN, in JSON the escaped character U+00NN: visible, and never a broken line. */
+static void put_quoted(struct line *l, struct slice s)
+{
+    put(l, "\"", 1);
+    while (s.len > 0 && has_room(l, 8)) {
+        size_t n = utf8_char(s);
+        if (n == 0 || is_control(s, n) || s.ptr[0] == '"' || s.ptr[0] == '\\') {
+            if (n == 2) /* the C1 control itself, not its lead byte */
+                s = slice_skip(s, 1);
+            put_escaped_byte(l, s.ptr[0]);
+            n = 1;
+        } else {
+            put(l, (const char *)s.ptr, n);
+        }
+        s = slice_skip(s, n);
+    }
+    l->out[l->len++] = '"';
+}
+
+static bool needs_quotes(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] <= ' ' || s.ptr[i] == '"' || s.ptr[i] == '=' || s.ptr[i] == '\\' || s.ptr[i] >= 0x7F)
+            return true;
+    }
+    return s.len == 0;
+}
+
+static void put_text(struct line *l, struct slice s)
+{
+    if (l->format == FORMAT_JSON || needs_quotes(s))
+        put_quoted(l, s);
+    else
+        put(l, (const char *)s.ptr, s.len < LOG_LINE_MAX / 2 ? s.len : LOG_LINE_MAX / 2);
+}
+
+static void put_key(struct line *l, const char *key)
+{
+    if (l->format == FORMAT_JSON) {
+        put_str(l, l->len > 1 ? ",\"" : "\"");
+        put_str(l, key);
+        put_str(l, "\":");
+    } else {
+        if (l->len > 0)
+            put_str(l, " ");
+        put_str(l, key);
+        put_str(l, "=");
+    }
+}
+
+static void put_value(struct line *l, const struct log_field *f)
+{
+    char text[ADDR_TEXT_MAX];
+    switch (f->type) {
+    case FIELD_STR:
+        put_text(l, slice_str(f->str));
+        break;
+    case FIELD_BYTES:
+        put_text(l, f->bytes);
+        break;
+    case FIELD_ADDR:
+        put_text(l, slice_str(addr_format(f->addr, text)));
+        break;
+    case FIELD_HEX:
+        (void)snprintf(text, sizeof text, "%016" PRIx64, f->u);
+        put_text(l, slice_str(text));
+        break;
+    case FIELD_INT:
+        (void)snprintf(text, sizeof text, "%" PRId64, f->i);
+        put_str(l, text);
+        break;
+    case FIELD_UINT:
+        (void)snprintf(text, sizeof text, "%" PRIu64, f->u);
+        put_str(l, text);
+        break;
+    case FIELD_END:
+        break;
+    }
+}
+
+static bool is_left_out(const struct log_field *f)
+{
+    return (f->type == FIELD_STR && f->str == NULL) || (f->type == FIELD_ADDR && f->addr == NULL);
+}
+
+static void format_ts(char *out, size_t size, uint64_t wall_ms)
+{
+    time_t    sec = (time_t)(wall_ms / 1000);
+    struct tm tm;
+    size_t    n = 0;
+    if (gmtime_r(&sec, &tm) != NULL)
+        n = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &tm);
+    (void)snprintf(out + n, size - n, ".%03uZ", (unsigned)(wall_ms % 1000));
+}
+
+size_t logline_format(char out[LOG_LINE_MAX], enum log_format format, uint64_t wall_ms, enum log_level level,
+                      const char *event, const struct log_field *fields)
+{
+    struct line l = {.out = out, .format = format};
+    char        ts[40];
+    format_ts(ts, sizeof ts, wall_ms);
+    const struct log_field head[] = {LOG_STR("ts", ts), LOG_STR("level", log_level_names[level]),
+                                     LOG_STR("event", event), LOG_END};
+    if (format == FORMAT_JSON)
+        put(&l, "{", 1);
+    for (const struct log_field *f = head; f->type != FIELD_END; f++) {
+        put_key(&l, f->key);
+        put_value(&l, f);
+    }
+    for (const struct log_field *f = fields; f->type != FIELD_END; f++) {
+        /* A key is written only where its value's shortest form still fits. */
+        if (is_left_out(f) || !has_room(&l, strlen(f->key) + 48))
+            continue;
+        put_key(&l, f->key);
+        put_value(&l, f);
+    }
+    if (format == FORMAT_JSON)
+        out[l.len++] = '}';
+    out[l.len] = '\0';
+    return l.len;
+}

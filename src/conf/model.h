@@ -1,0 +1,176 @@
+/* conf/model.h: what the operator wrote, typed, with every default filled in. Const after conf_load().
+ * Everything in it belongs to the struct conf; durations are milliseconds, sizes are bytes; "" stands where nothing
+ * was written. Names and meanings are those of mqgate.conf(5). */
+#ifndef MQGATE_CONF_MODEL_H
+#define MQGATE_CONF_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/log.h"
+
+enum conf_access { ACCESS_END, ACCESS_START_END, ACCESS_ERRORS, ACCESS_OFF };
+enum conf_protocol { PROTOCOL_MQTT, PROTOCOL_WS, PROTOCOL_TCP, PROTOCOL_AUTO };
+enum conf_proxy_in { PROXY_IN_OFF, PROXY_IN_ACCEPT, PROXY_IN_REQUIRED };
+enum conf_proxy_out { PROXY_OUT_OFF, PROXY_OUT_V1, PROXY_OUT_V2 };
+enum conf_tls_version { CONF_TLS_1_2, CONF_TLS_1_3 };
+enum conf_verify { VERIFY_NONE, VERIFY_OPTIONAL, VERIFY_REQUIRED };
+enum conf_balance { BALANCE_LOCAL_FIRST, BALANCE_LEASTCONN, BALANCE_ROUNDROBIN, BALANCE_SOURCE, BALANCE_CLIENT_ID };
+enum conf_check_type { CHECK_TCP, CHECK_MQTT, CHECK_HTTP, CHECK_NONE };
+enum conf_healthy_when { HEALTHY_ALL, HEALTHY_ANY };
+
+extern const char *const conf_protocol_names[];
+
+struct conf_strings {
+    const char **at;
+    size_t       n;
+};
+
+struct conf_networks {
+    struct network *at;
+    size_t          n;
+};
+
+struct conf_timeouts {
+    uint32_t proxy_header_ms;
+    uint32_t handshake_ms;
+    uint32_t connect_packet_ms;
+    uint32_t connect_ms;
+    uint32_t queue_ms;
+    uint32_t idle_ms;
+    uint32_t half_closed_ms;
+    uint32_t unacked_ms;
+};
+
+struct conf_keepalive {
+    uint32_t idle_ms;
+    uint32_t interval_ms;
+    uint32_t probes;
+};
+
+struct conf_log {
+    struct conf_strings to;
+    enum log_format     format;
+    enum log_level      level;
+    enum conf_access    access;
+};
+
+struct conf_global {
+    const char     *node;    /* never "" : the host's name when none is written */
+    uint32_t        workers; /* never 0: one for each CPU when none is written */
+    uint32_t        max_connections;
+    const char     *user;
+    const char     *group;
+    const char     *pid_file;
+    struct conf_log log;
+};
+
+struct conf_certificate {
+    const char *chain; /* PEM file */
+    const char *key;   /* PEM file */
+};
+
+/* One entry of "tls": how clients are spoken to. */
+struct conf_tls {
+    const char              *name;
+    struct conf_certificate *certificates;
+    size_t                   n_certificates; /* at least 1 */
+    enum conf_tls_version    min_version;
+    const char              *ciphers;
+    const char              *ciphersuites;
+    const char              *groups;
+    struct conf_strings      alpn;
+    const char              *client_ca;
+    enum conf_verify         verify;
+    const char              *crl;
+    bool                     session_tickets;
+};
+
+/* One entry of "tls_client": how a server is spoken to. */
+struct conf_tls_client {
+    const char           *name;
+    const char           *ca;
+    enum conf_verify      verify; /* VERIFY_NONE or VERIFY_REQUIRED */
+    const char           *sni;
+    const char           *chain;
+    const char           *key;
+    enum conf_tls_version min_version;
+};
+
+struct conf_server {
+    const char                   *name;
+    const char                   *address_text; /* as written */
+    struct addr                   address;
+    enum conf_proxy_out           send_proxy;
+    bool                          backup;
+    uint32_t                      max_connections; /* 0: no limit */
+    bool                          source_auto;
+    struct addr                   source; /* where source_auto is false; port 0 */
+    const struct conf_tls_client *tls;    /* NULL: plain */
+};
+
+struct conf_check {
+    enum conf_check_type type;
+    uint32_t             interval_ms;
+    uint32_t             fast_interval_ms;
+    uint32_t             timeout_ms;
+    uint32_t             fall;
+    uint32_t             rise;
+    struct addr          address; /* not set: the server's own */
+    const char          *http_path;
+    uint32_t             http_expect;
+};
+
+struct conf_backend {
+    const char         *name;
+    enum conf_balance   balance;
+    struct conf_server *servers;
+    size_t              n_servers; /* at least 1 */
+    struct conf_check   check;
+    uint32_t            tries; /* at least 1 */
+};
+
+struct conf_listener {
+    const char                *name;
+    struct addr               *bind;
+    size_t                     n_bind; /* at least 1 */
+    enum conf_protocol         protocol;
+    const struct conf_backend *backend;
+    const struct conf_tls     *tls; /* NULL: plain */
+    enum conf_proxy_in         proxy_protocol;
+    struct conf_networks       proxy_from;
+    uint32_t                   max_connections; /* 0: only the global limit */
+    struct conf_networks       allow;           /* empty: everybody */
+    struct conf_networks       deny;
+    uint32_t                   backlog;
+    struct conf_keepalive      tcp_keepalive;
+    struct conf_timeouts       timeouts;
+};
+
+struct conf_admin {
+    struct addr            bind; /* not set: no admin listener */
+    const char            *health_uri;
+    const char            *stats_uri;
+    struct conf_networks   stats_allow;
+    struct conf_strings    stats_auth; /* "user:hash" */
+    enum conf_healthy_when healthy_when;
+};
+
+struct conf {
+    const char             *file; /* the path it was read from */
+    struct conf_global      global;
+    struct conf_listener   *listeners;
+    size_t                  n_listeners; /* at least 1 */
+    struct conf_tls        *tls;
+    size_t                  n_tls;
+    struct conf_tls_client *tls_clients;
+    size_t                  n_tls_clients;
+    struct conf_backend    *backends;
+    size_t                  n_backends; /* at least 1 */
+    struct conf_admin       admin;
+    struct arena           *arena; /* owns every byte above */
+};
+
+#endif

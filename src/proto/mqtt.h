@@ -1,0 +1,90 @@
+/* proto/mqtt.h: MQTT 3.1, 3.1.1 and 5: fixed header, CONNECT, CONNACK, DISCONNECT.
+ * Sources: MQTT 3.1 (2010), OASIS MQTT 3.1.1 and 5.0; section numbers below are those of 5.0 unless said. */
+#ifndef MQGATE_PROTO_MQTT_H
+#define MQGATE_PROTO_MQTT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/slice.h"
+#include "proto/parse.h"
+
+enum mqtt_type { /* section 2.1.2 */
+                 MQTT_CONNECT = 1,
+                 MQTT_CONNACK,
+                 MQTT_PUBLISH,
+                 MQTT_PUBACK,
+                 MQTT_PUBREC,
+                 MQTT_PUBREL,
+                 MQTT_PUBCOMP,
+                 MQTT_SUBSCRIBE,
+                 MQTT_SUBACK,
+                 MQTT_UNSUBSCRIBE,
+                 MQTT_UNSUBACK,
+                 MQTT_PINGREQ,
+                 MQTT_PINGRESP,
+                 MQTT_DISCONNECT,
+                 MQTT_AUTH
+};
+
+enum mqtt_version { MQTT_3_1 = 3, MQTT_3_1_1 = 4, MQTT_5 = 5 }; /* the protocol level byte, section 3.1.2.2 */
+
+/* Section 2.1: at most 5 bytes. */
+struct mqtt_header {
+    enum mqtt_type type;
+    uint8_t        flags;     /* low nibble */
+    uint32_t       remaining; /* bytes behind the header, at most 268,435,455 */
+};
+
+/* Checks type, the flags that the specification fixes (section 2.1.3), and the length encoding (section 1.5.5), which
+ * must be the shortest. */
+enum parse mqtt_parse_header(struct slice in, struct mqtt_header *out, size_t *used);
+
+/* A whole CONNECT. Slices point into the input. */
+struct mqtt_connect {
+    enum mqtt_version version;
+    bool              clean; /* Clean Session, in 5 Clean Start */
+    uint16_t          keep_alive_s;
+    struct slice      client_id; /* may be empty */
+    bool              has_will, has_user, has_password;
+    struct slice      user;
+};
+
+/* Why a CONNECT is refused: what the gate answers depends on it. */
+enum mqtt_fault {
+    MQTT_FAULT_NONE,
+    MQTT_FAULT_NOT_CONNECT,   /* the first byte is none of CONNECT, or its flags are not 0 */
+    MQTT_FAULT_NOT_MQTT,      /* the protocol name is another */
+    MQTT_FAULT_LEVEL,         /* the name is right, the level unknown */
+    MQTT_FAULT_MALFORMED,     /* in 3.1 or 3.1.1 */
+    MQTT_FAULT_MALFORMED_5,   /* in 5 */
+    MQTT_FAULT_TOO_LARGE,     /* larger than max_size; the version may not be known */
+    MQTT_FAULT_EMPTY_ID_3_1,  /* 3.1 asks for 1 to 23 characters */
+    MQTT_FAULT_EMPTY_ID_3_1_1 /* without clean session */
+};
+
+/* in: from the first byte of a connection. OK: *used = length of the whole packet. MORE: nothing wrong so far. BAD:
+ * *fault says why, as soon as a byte is there that cannot be good. max_size: bytes of the whole packet.
+ * Checked: sections 3.1.1 to 3.1.3 whole: flags against payload, UTF-8 (1.5.4), properties, their types and their
+ * repetition, will, and that the lengths add up. */
+enum parse mqtt_parse_connect(struct slice in, size_t max_size, struct mqtt_connect *out, size_t *used,
+                              enum mqtt_fault *fault);
+
+struct mqtt_connack {
+    bool     session_present;
+    uint8_t  code; /* return code in 3.x, reason code in 5 */
+    bool     has_server_keep_alive;
+    uint16_t server_keep_alive_s; /* 5, section 3.2.2.3.14 */
+};
+
+/* A whole CONNACK of the version that CONNECT asked for. */
+enum parse mqtt_parse_connack(struct slice in, enum mqtt_version version, struct mqtt_connack *out, size_t *used);
+
+/* A CONNECT of 3.1.1, clean session, with this client id (at most 23 bytes) and keep-alive, no user. Returns its
+ * length; 0 when cap is too small. */
+size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_t *out, size_t cap) MUST_CHECK;
+/* The two-byte DISCONNECT of 3.1.1; also a valid one of 5 (reason 0x00). Returns 2; 0 when cap is too small. */
+size_t mqtt_encode_disconnect(uint8_t *out, size_t cap) MUST_CHECK;
+
+#endif

@@ -1,0 +1,60 @@
+/* tls/context.h: what handshakes need: certificates, trust, session tickets. Built from configuration values by
+ * snapshot/; shared by all workers; no field changes after tls_server_new(). */
+#ifndef MQGATE_TLS_CONTEXT_H
+#define MQGATE_TLS_CONTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/slice.h"
+
+enum tls_version { TLS_VERSION_1_2, TLS_VERSION_1_3 };
+enum tls_verify { TLS_VERIFY_NONE, TLS_VERIFY_OPTIONAL, TLS_VERIFY_REQUIRED };
+
+struct tls_tickets; /* tls/ticket.h */
+
+struct tls_certificate_files {
+    const char *chain; /* PEM: leaf first, then intermediates */
+    const char *key;   /* PEM, no passphrase */
+};
+
+struct tls_server_settings {
+    const struct tls_certificate_files *certificates; /* the first is the default */
+    size_t                              n_certificates;
+    enum tls_version                    min_version;
+    const char                         *ciphers;      /* TLS 1.2, OpenSSL syntax; "" = AEAD with forward secrecy */
+    const char                         *ciphersuites; /* TLS 1.3; "" = OpenSSL's */
+    const char                         *groups;
+    const char *const                  *alpn; /* in order of preference; none: ALPN is not answered */
+    size_t                              n_alpn;
+    const char                         *client_ca; /* PEM file or "" */
+    enum tls_verify                     verify;
+    const char                         *crl;     /* PEM file or "" */
+    struct tls_tickets                 *tickets; /* NULL: no session tickets; must outlive the context */
+};
+
+struct tls_client_settings {
+    const char      *ca; /* PEM file; "" = the system's */
+    enum tls_verify  verify;
+    const char      *chain, *key; /* both "" = no client certificate */
+    enum tls_version min_version;
+};
+
+/* Called once for each thing that works but should be looked at: a certificate that has expired or is about to. */
+typedef void tls_warn_fn(void *user, const char *text);
+
+struct tls_server; /* one "tls" section made live */
+struct tls_client; /* one "tls_client" section made live */
+
+/* NULL and *err naming the file. warn may be NULL. Free with tls_server_free(). */
+struct tls_server *tls_server_new(const struct tls_server_settings *settings, tls_warn_fn *warn, void *user,
+                                  struct err *err);
+void               tls_server_free(struct tls_server *server); /* NULL is fine */
+
+struct tls_client *tls_client_new(const struct tls_client_settings *settings, tls_warn_fn *warn, void *user,
+                                  struct err *err);
+void               tls_client_free(struct tls_client *client); /* NULL is fine */
+
+#endif

@@ -1,0 +1,83 @@
+/* tls/stream.h: bytes over one connected, non-blocking socket, plain or TLS; callers need not know which.
+ *
+ * A stream starts plain with stream_plain(). stream_start_server() or stream_start_client() turns it into TLS, then
+ * stream_handshake() is called until it says IO_OK. The descriptor belongs to the caller throughout. */
+#ifndef MQGATE_TLS_STREAM_H
+#define MQGATE_TLS_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+#include "tls/context.h"
+
+enum io {
+    IO_OK,         /* done; for read and write *n >= 1 bytes moved */
+    IO_WANT_READ,  /* wait until the socket is readable, then call again */
+    IO_WANT_WRITE, /* wait until it is writable, then call again */
+    IO_EOF,        /* read: the peer ended its direction in order (FIN, or close_notify) */
+    IO_RESET,      /* the peer or the network is gone; errno tells */
+    IO_FAILED,     /* TLS: the peer broke the protocol or could not be trusted; stream_failure() tells */
+    IO_NO_MEMORY
+};
+
+struct tls_session; /* the TLS half of a stream */
+
+struct stream {
+    int                 fd;
+    struct tls_session *tls; /* NULL: plain; owned */
+};
+
+static inline struct stream stream_plain(int fd)
+{
+    return (struct stream){.fd = fd, .tls = 0};
+}
+
+/* Bytes of the ClientHello that were read before are given in `seen` and copied. False when memory is out: then the
+ * stream is still plain. */
+bool stream_start_server(struct stream *s, const struct tls_server *server, struct slice seen) MUST_CHECK;
+/* sni: the name to send and to check the certificate against; an IP address is only checked against. NULL or "": the
+ * chain alone is checked. */
+bool stream_start_client(struct stream *s, const struct tls_client *client, const char *sni) MUST_CHECK;
+/* IO_OK when the handshake is complete. Never IO_NO_MEMORY for a caller's fault. */
+enum io stream_handshake(struct stream *s) MUST_CHECK;
+
+/* Reads at most cap bytes into to. */
+enum io stream_read(struct stream *s, uint8_t *to, size_t cap, size_t *n) MUST_CHECK;
+/* Writes some of bytes; *n may be less than bytes.len. After IO_WANT_* call again with the same bytes first (they may
+ * have moved in memory, and more may stand behind them). */
+enum io stream_write(struct stream *s, struct slice bytes, size_t *n) MUST_CHECK;
+/* Decrypted or undecrypted bytes wait inside the stream: the socket need not become readable for stream_read() to
+ * return something. Always false on a plain stream. */
+bool stream_has_pending(const struct stream *s);
+/* Ends our direction: close_notify when TLS, then shutdown(2) for writing. IO_OK, or IO_WANT_WRITE, or IO_RESET. */
+enum io stream_shutdown(struct stream *s) MUST_CHECK;
+/* Frees the TLS half, wiping secrets; fd stays open and is the caller's to close. */
+void stream_fini(struct stream *s);
+
+/* Why stream_handshake(), stream_read() or stream_write() last said IO_FAILED: short, one line, from OpenSSL. "" when
+ * nothing failed. Valid until the next call on the stream. */
+const char *stream_failure(const struct stream *s);
+
+enum { TLS_NAME_MAX = 256 }; /* bytes, NUL included; a DNS name has at most 255 */
+
+/* What the handshake settled, for PROXY headers, logs and statistics. Strings are "" where there is nothing. */
+struct tls_facts {
+    const char *version;           /* "TLSv1.3"; static */
+    const char *cipher;            /* OpenSSL's name; static */
+    char        sni[TLS_NAME_MAX]; /* only what is a valid host name */
+    char        alpn[TLS_NAME_MAX];
+    char        peer_cn[TLS_NAME_MAX];   /* subject CN of the client's certificate, UTF-8; "" if it holds controls */
+    char        cert_sig_alg[32];        /* of our own certificate that was used: "SHA256" */
+    char        cert_key_alg[32];        /* "EC256", "RSA2048" as HAProxy writes ssl_f_key_alg */
+    bool        has_peer_cert;           /* presented in this connection or in the session resumed */
+    bool        peer_cert_in_connection; /* presented in this connection, not in an earlier one of the session */
+    bool        peer_verified;           /* and the chain is good */
+    bool        resumed;
+};
+
+/* False, and out zeroed, on a plain stream or before the handshake is complete. */
+bool stream_facts(const struct stream *s, struct tls_facts *out);
+
+#endif

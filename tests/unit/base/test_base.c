@@ -1,0 +1,227 @@
+/* Unit tests of room base/. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "base/addr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/logline.h"
+#include "support/unit.h"
+
+START_TEST(an_address_is_written_as_it_was_read)
+{
+    static const char *const good[] = {"127.0.0.1:1883", "0.0.0.0:0", "[::1]:8883", "[2001:db8::7]:65535"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct addr a;
+        char        text[ADDR_TEXT_MAX];
+        ck_assert(addr_parse(good[i], &a));
+        ck_assert_str_eq(addr_format(&a, text), good[i]);
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_address_is_refused)
+{
+    static const char *const bad[] = {
+        "",        "1883",  "localhost:1883", "127.0.0.1",    "127.0.0.1:", "1.2.3.4:65536",
+        "::1:80",  "[::1]", "[::1]80",        "[1.2.3.4]:80", ":80",        "1.2.3.4:+80",
+        "[::1:80", "]:80",  "1.2.3:80"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct addr a;
+        ck_assert_msg(!addr_parse(bad[i], &a), "%s", bad[i]);
+    }
+}
+END_TEST
+
+START_TEST(an_ipv4_client_of_an_ipv6_socket_is_an_ipv4_client)
+{
+    struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(7)};
+    char                text[ADDR_TEXT_MAX];
+    in6.sin6_addr.s6_addr[10] = in6.sin6_addr.s6_addr[11] = 0xFF;
+    in6.sin6_addr.s6_addr[12] = 10;
+    in6.sin6_addr.s6_addr[15] = 9;
+    struct addr a = addr_from_sockaddr((const struct sockaddr *)&in6);
+    ck_assert_str_eq(addr_format(&a, text), "10.0.0.9:7");
+}
+END_TEST
+
+START_TEST(a_network_has_its_addresses_and_no_others)
+{
+    static const struct {
+        const char *net, *ip;
+        bool        in;
+    } cases[] = {{"10.0.0.0/8", "10.255.0.1", true},
+                 {"10.0.0.0/8", "11.0.0.1", false},
+                 {"192.168.1.128/25", "192.168.1.200", true},
+                 {"192.168.1.128/25", "192.168.1.127", false},
+                 {"0.0.0.0/0", "8.8.8.8", true},
+                 {"0.0.0.0/0", "::1", false},
+                 {"::/0", "::1", true},
+                 {"2001:db8::/33", "2001:db8:7fff::1", true},
+                 {"2001:db8::/33", "2001:db8:8000::1", false},
+                 {"127.0.0.1", "127.0.0.1", true},
+                 {"127.0.0.1", "127.0.0.2", false}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct network net;
+        struct addr    a;
+        ck_assert(network_parse(cases[i].net, &net));
+        ck_assert(addr_parse_ip(cases[i].ip, &a));
+        ck_assert_msg(network_has(&net, &a) == cases[i].in, "%s in %s", cases[i].ip, cases[i].net);
+    }
+}
+END_TEST
+
+START_TEST(what_is_no_network_is_refused)
+{
+    static const char *const bad[] = {"",          "10.0.0.0/33", "10.0.0.1/8",   "::1/129",    "::1/64",
+                                      "10.0.0.0/", "host/8",      "10.0.0.0/8/8", "10.0.0.0/-1"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct network net;
+        ck_assert_msg(!network_parse(bad[i], &net), "%s", bad[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_buffer_gives_back_what_was_put_in)
+{
+    struct buf_pool pool;
+    buf_pool_init(&pool);
+    struct buf *b = buf_take(&pool);
+    memcpy(buf_end(b), "hello world", 11);
+    buf_added(b, 11);
+    buf_consume(b, 6);
+    ck_assert(slice_eq(buf_bytes(b), slice_str("world")));
+    ck_assert(buf_prepend(b, slice_str("big ")));
+    ck_assert(buf_prepend(b, slice_str("A much longer beginning, ")));
+    ck_assert(slice_eq(buf_bytes(b), slice_str("A much longer beginning, big world")));
+    static const uint8_t lots[BUF_CAPACITY];
+    ck_assert(!buf_prepend(b, slice_of(lots, sizeof lots - 33)));
+    ck_assert(buf_prepend(b, slice_of(lots, sizeof lots - 34)));
+    ck_assert_uint_eq(buf_len(b), BUF_CAPACITY);
+    ck_assert_uint_eq(buf_room(b), 0);
+    buf_consume(b, BUF_CAPACITY);
+    ck_assert_uint_eq(buf_room(b), BUF_CAPACITY);
+    buf_give(&pool, b);
+    ck_assert_ptr_eq(buf_take(&pool), b);
+    buf_give(&pool, b);
+    buf_pool_fini(&pool);
+}
+END_TEST
+
+static const char *format_line(enum log_format format, const struct log_field *fields)
+{
+    static char line[LOG_LINE_MAX];
+    size_t      n = logline_format(line, format, 1763922961123u, LEVEL_INFO, "test", fields);
+    ck_assert_uint_eq(n, strlen(line));
+    return line;
+}
+
+START_TEST(logfmt_quotes_what_needs_it)
+{
+    struct addr a;
+    ck_assert(addr_parse("10.0.0.1:5", &a));
+    const struct log_field fields[] = {LOG_STR("plain", "abc"),
+                                       LOG_STR("space", "a b"),
+                                       LOG_STR("eq", "a=b"),
+                                       LOG_STR("quote", "a\"b\\c"),
+                                       LOG_STR("empty", ""),
+                                       LOG_STR("absent", NULL),
+                                       LOG_INT("neg", -5),
+                                       LOG_UINT("big", UINT64_MAX),
+                                       LOG_ADDR("addr", &a),
+                                       LOG_HEX("id", 0x1f),
+                                       LOG_STR("evil", "x\ny\x1b[31m\xff\xc2\x9b"),
+                                       LOG_STR("utf8", "gr\xc3\xbc\xc3\x9f"),
+                                       LOG_END};
+    ck_assert_str_eq(format_line(FORMAT_LOGFMT, fields),
+                     "ts=2025-11-23T18:36:01.123Z level=info event=test plain=abc space=\"a b\" eq=\"a=b\" "
+                     "quote=\"a\\\"b\\\\c\" empty=\"\" neg=-5 big=18446744073709551615 addr=10.0.0.1:5 "
+                     "id=000000000000001f evil=\"x\\ny\\x1b[31m\\xff\\x9b\" utf8=\"gr\xc3\xbc\xc3\x9f\"");
+}
+END_TEST
+
+START_TEST(json_lines_are_json)
+{
+    const struct log_field fields[] = {LOG_STR("s", "a \"q\" \\ \n\x01\xff"), LOG_UINT("n", 7), LOG_END};
+    ck_assert_str_eq(format_line(FORMAT_JSON, fields),
+                     "{\"ts\":\"2025-11-23T18:36:01.123Z\",\"level\":\"info\",\"event\":\"test\","
+                     "\"s\":\"a \\\"q\\\" \\\\ \\n\\u0001\\u00ff\",\"n\":7}");
+}
+END_TEST
+
+START_TEST(a_value_too_long_is_cut_and_the_line_stays_whole)
+{
+    static char long_text[3 * LOG_LINE_MAX];
+    memset(long_text, _i == 0 ? 'x' : '"', sizeof long_text - 1);
+    const struct log_field fields[] = {LOG_STR("a", long_text), LOG_STR("b", long_text), LOG_UINT("n", 7), LOG_END};
+    const char            *line = format_line(FORMAT_JSON, fields);
+    size_t                 len = strlen(line);
+    ck_assert_uint_lt(len, LOG_LINE_MAX);
+    ck_assert_int_eq(line[len - 1], '}');
+    line = format_line(FORMAT_LOGFMT, fields);
+    ck_assert_uint_lt(strlen(line), LOG_LINE_MAX);
+}
+END_TEST
+
+START_TEST(a_full_ring_drops_lines_and_counts_them)
+{
+    struct log_settings settings = {.wake_fd = -1};
+    atomic_store(&settings.level, LEVEL_INFO);
+    struct log     log = {.settings = &settings, .ring = log_ring_new()};
+    char           line[LOG_LINE_MAX];
+    uint64_t       taken = 0;
+    const uint64_t n = 20000;
+    enum log_level level;
+    for (uint64_t i = 0; i < n; i++)
+        log_warn(&log, "tick", LOG_UINT("i", i));
+    for (; log_ring_take(log.ring, line, &level) > 0; taken++)
+        ck_assert_int_eq(level, LEVEL_WARN);
+    uint64_t dropped = log_ring_dropped(log.ring);
+    ck_assert_uint_gt(taken, 1000);
+    ck_assert_uint_eq(taken + dropped, n);
+    ck_assert_uint_eq(log_ring_dropped(log.ring), 0);
+    log_debug(&log, "not_wanted");
+    ck_assert_uint_eq(log_ring_take(log.ring, line, &level), 0);
+    for (int i = 0; i < 5000; i++) { /* across the ring's end many times */
+        log_info(&log, "turn", LOG_INT("i", i));
+        size_t len = log_ring_take(log.ring, line, &level);
+        ck_assert_uint_gt(len, 40);
+        line[len] = '\0';
+        ck_assert_int_eq(atoi(strstr(line, " i=") + 3), i);
+    }
+    log_ring_free(log.ring);
+}
+END_TEST
+
+START_TEST(an_error_grows_context_and_never_overflows)
+{
+    struct err err;
+    err_system(&err, 2, "open %s", "/x");
+    err_prefix(&err, "listener %s", "mqtt");
+    ck_assert_str_eq(err.text, "listener mqtt: open /x: No such file or directory");
+    for (int i = 0; i < 100; i++)
+        err_prefix(&err, "one more layer of context");
+    ck_assert_uint_lt(strlen(err.text), sizeof err.text);
+    err_set(NULL, "nobody listens");
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("base");
+    TCase *tc = tcase_create("base");
+    tcase_add_test(tc, an_address_is_written_as_it_was_read);
+    tcase_add_test(tc, what_is_no_address_is_refused);
+    tcase_add_test(tc, an_ipv4_client_of_an_ipv6_socket_is_an_ipv4_client);
+    tcase_add_test(tc, a_network_has_its_addresses_and_no_others);
+    tcase_add_test(tc, what_is_no_network_is_refused);
+    tcase_add_test(tc, a_buffer_gives_back_what_was_put_in);
+    tcase_add_test(tc, logfmt_quotes_what_needs_it);
+    tcase_add_test(tc, json_lines_are_json);
+    tcase_add_loop_test(tc, a_value_too_long_is_cut_and_the_line_stays_whole, 0, 2);
+    tcase_add_test(tc, a_full_ring_drops_lines_and_counts_them);
+    tcase_add_test(tc, an_error_grows_context_and_never_overflows);
+    suite_add_tcase(suite, tc);
+    return unit_run(suite);
+}
