@@ -1,0 +1,100 @@
+/* The lines that tell of a session: who, to where, how much, how long, and why it ended. */
+#include "engine/worker.h"
+
+enum { FIELDS_MAX = 32 };
+
+struct fields {
+    struct log_field at[FIELDS_MAX];
+    size_t           n;
+};
+
+static void add(struct fields *f, struct log_field field)
+{
+    if (f->n + 1 < FIELDS_MAX)
+        f->at[f->n++] = field;
+}
+
+/* "" is left out as NULL is. */
+static const char *or_null(const char *text)
+{
+    return text == NULL || text[0] == '\0' ? NULL : text;
+}
+
+static void add_who(struct fields *f, struct session *s, const struct tls_facts *tls)
+{
+    add(f, LOG_HEX("id", s->id));
+    add(f, LOG_STR("listener", s->listener->conf->name));
+    add(f, LOG_ADDR("client", &s->client));
+    add(f, LOG_ADDR("via", s->via != NULL ? &s->via->peer : NULL));
+    add(f, LOG_STR("tls", tls->version));
+    add(f, LOG_STR("cipher", tls->cipher));
+    add(f, LOG_STR("sni", or_null(tls->sni)));
+    add(f, LOG_STR("cn", or_null(tls->peer_cn)));
+    add(f, LOG_STR("backend", s->listener->backend->conf->name));
+    add(f, LOG_STR("server", s->leased ? session_server(s)->conf->name : NULL));
+}
+
+static void write_line(struct session *s, enum log_level level, const char *event, struct fields *f)
+{
+    add(f, LOG_END);
+    f->at[f->n] = LOG_END;
+    log_write(&s->worker->log, level, event, f->at);
+}
+
+void access_log_start(struct session *s)
+{
+    struct tls_facts tls;
+    struct fields    f = {.n = 0};
+    if (s->snap->conf->global.log.access != ACCESS_START_END || !log_wants(&s->worker->log, LEVEL_INFO))
+        return;
+    (void)stream_facts(&s->side[CLIENT].stream, &tls);
+    add_who(&f, s, &tls);
+    add(&f, LOG_UINT("wait_ms", s->wait_ms));
+    add(&f, LOG_UINT("connect_ms", s->connect_ms));
+    write_line(s, LEVEL_INFO, "session_start", &f);
+}
+
+static bool is_wanted(const struct session *s)
+{
+    enum conf_access access = s->snap->conf->global.log.access;
+    if (access == ACCESS_OFF || !log_wants(&s->worker->log, LEVEL_INFO))
+        return false;
+    return access != ACCESS_ERRORS || !why_is_normal(s->why) || s->state != ST_RELAY;
+}
+
+/* What the side that failed says of it. */
+static const char *detail(const struct session *s)
+{
+    switch (s->why) {
+    case WHY_HANDSHAKE_FAILED:
+    case WHY_CLIENT_TLS:
+        return or_null(stream_failure(&s->side[CLIENT].stream));
+    case WHY_SERVER_HANDSHAKE_FAILED:
+    case WHY_SERVER_TLS:
+        return or_null(stream_failure(&s->side[SERVER].stream));
+    case WHY_CONNECT_FAILED:
+        return s->error != 0 ? strerror(s->error) : NULL;
+    default:
+        return NULL;
+    }
+}
+
+void access_log_end(struct session *s)
+{
+    struct tls_facts tls;
+    struct fields    f = {.n = 0};
+    if (!is_wanted(s))
+        return;
+    const char *why_detail = detail(s);
+    (void)stream_facts(&s->side[CLIENT].stream, &tls);
+    add_who(&f, s, &tls);
+    add(&f, LOG_UINT("in", s->flow[UP].bytes));
+    add(&f, LOG_UINT("out", s->flow[DOWN].bytes));
+    add(&f, LOG_UINT("wait_ms", s->wait_ms));
+    add(&f, LOG_UINT("connect_ms", s->connect_ms));
+    add(&f, LOG_UINT("dur_ms", s->worker->now_ms - s->begun_ms));
+    add(&f, LOG_STR("why", why_names[s->why]));
+    add(&f, LOG_STR("state", session_state_names[s->state]));
+    add(&f, LOG_STR("detail", why_detail));
+    write_line(s, LEVEL_INFO, "session_end", &f);
+}

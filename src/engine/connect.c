@@ -1,0 +1,325 @@
+/* From a known client to a server that takes its bytes: pick, queue, connect, PROXY header, TLS. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine/shared.h"
+#include "net/sock.h"
+#include "proto/proxyhdr.h"
+
+static counter *server_counts(struct session *s)
+{
+    return counters_slot(session_server(s)->counters, s->worker->index);
+}
+
+void session_release_server(struct session *s)
+{
+    struct pool *pool = s->listener->backend->pool;
+    if (!s->leased)
+        return;
+    s->leased = false;
+    pool_release(pool, s->server_index);
+    if (pool_has_waiters(pool))
+        engine_tell_all(s->worker->engine, MAIL_SLOT_FREE);
+}
+
+/* One try is lost; another server, or the same after a pause, while tries are left. */
+static enum step try_failed(struct session *s, int error, enum why why)
+{
+    const struct snap_backend *backend = s->listener->backend;
+    struct engine             *engine = s->worker->engine;
+    counter_add(&server_counts(s)[SERVER_CONNECTS_FAILED], 1);
+    server_note_failure(session_server(s)->live);
+    engine->settings.server_failed(engine->settings.user);
+    s->error = error;
+    s->tried |= 1ull << s->server_index;
+    s->n_tries++;
+    log_debug(&s->worker->log, "connect_failed", LOG_HEX("id", s->id), LOG_STR("backend", backend->conf->name),
+              LOG_STR("server", session_server(s)->conf->name), LOG_UINT("try", s->n_tries),
+              LOG_UINT("tries", backend->conf->tries), LOG_STR("err", error != 0 ? strerror(error) : NULL),
+              LOG_STR("tls", error == 0 ? stream_failure(&s->side[SERVER].stream) : NULL));
+    if (s->n_tries >= backend->conf->tries)
+        return session_step_fail(s, why);
+    session_side_close(s, SERVER);
+    buf_give(&s->worker->bufs, s->greeting);
+    s->greeting = NULL;
+    session_release_server(s);
+    return s->state == ST_PICK ? STEP_NEXT : session_step_to(s, ST_PICK);
+}
+
+/* The n-th address of 127.1.<worker>.1-254: with each of them all ephemeral ports are free again, so that a loopback
+ * broker can be reached from far more than 64k sockets. */
+static struct addr loopback_source(struct worker *w)
+{
+    const uint8_t ip[4] = {127, 1, (uint8_t)w->index, (uint8_t)(1 + w->next_source++ % 254)};
+    return addr_from_ip4(ip, 0);
+}
+
+static int open_socket(struct worker *w, const struct conf_server *conf)
+{
+    enum { SOURCES = 32 }; /* tried until one has a free port */
+    bool spread = conf->source_auto && conf->address.sa.sa_family == AF_INET && addr_is_loopback(&conf->address);
+    if (!spread)
+        return sock_connect(&conf->address, conf->source_auto ? NULL : &conf->source, NULL);
+    int fd = -1;
+    for (int i = 0; fd < 0 && i < SOURCES; i++) {
+        struct addr source = loopback_source(w);
+        fd = sock_connect(&conf->address, &source, NULL);
+        if (fd < 0 && errno != EADDRNOTAVAIL)
+            break;
+    }
+    return fd;
+}
+
+static enum step start_connect(struct session *s)
+{
+    const struct conf_server *conf = session_server(s)->conf;
+    const struct sock_options options = {.user_timeout_ms = session_timeouts(s)->unacked_ms};
+    counter                  *counts = server_counts(s);
+    counter_add(&counts[SERVER_CONNECTS], 1);
+    if (s->n_tries > 0)
+        counter_add(&counts[SERVER_RETRIES], 1);
+    if (s->n_tries == 0)
+        s->wait_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
+    int fd = open_socket(s->worker, conf);
+    if (fd < 0)
+        return try_failed(s, errno, WHY_CONNECT_FAILED);
+    sock_tune(fd, &options);
+    if (addr_is_loopback(&conf->address))
+        sock_tune_loopback(fd);
+    session_side_reset(&s->side[SERVER], fd);
+    s->side[SERVER].writable = false; /* it becomes so when the outcome is there */
+    return session_step_to(s, ST_CONNECT);
+}
+
+static enum step join_queue(struct session *s)
+{
+    struct pool *pool = s->listener->backend->pool;
+    session_enter(s, ST_QUEUE);
+    pool_wait(pool, s->worker->index, &s->waiter);
+    if (pool_first_waiter(pool, s->worker->index) == &s->waiter)
+        session_retry_queue(s); /* a slot may have come free before anybody could see that we wait */
+    return s->state == ST_CLOSED ? STEP_CLOSED : STEP_WAIT;
+}
+
+static enum step picked(struct session *s, enum pick pick, size_t index)
+{
+    switch (pick) {
+    case PICK_OK:
+        s->leased = true;
+        s->server_index = (uint8_t)index;
+        return start_connect(s);
+    case PICK_FULL:
+        return join_queue(s);
+    case PICK_EXHAUSTED:
+        s->tried = 0;
+        return session_step_to(s, ST_PAUSE);
+    case PICK_NONE_UP:
+        break;
+    }
+    return session_step_fail(s, WHY_NO_SERVER);
+}
+
+enum step step_pick(struct session *s)
+{
+    struct pool *pool = s->listener->backend->pool;
+    size_t       index = 0;
+    if (pool_first_waiter(pool, s->worker->index) != NULL)
+        return picked(s, PICK_FULL, 0); /* behind those who wait already */
+    enum pick pick = pool_pick(pool, s->tried, &index);
+    return picked(s, pick, index);
+}
+
+void session_retry_queue(struct session *s)
+{
+    struct pool *pool = s->listener->backend->pool;
+    size_t       index = 0;
+    enum pick    pick = pool_pick(pool, s->tried, &index);
+    if (pick == PICK_FULL)
+        return;
+    pool_leave(pool, s->worker->index, &s->waiter);
+    session_enter(s, ST_PICK);
+    if (picked(s, pick, index) == STEP_NEXT)
+        session_advance(s);
+}
+
+enum step watch_waiting_client(struct session *s)
+{
+    struct side *client = &s->side[CLIENT];
+    struct flow *up = &s->flow[UP];
+    while (client->readable && !up->eof) {
+        size_t n;
+        if (up->buf == NULL && (up->buf = buf_take(&s->worker->bufs)) == NULL)
+            return session_step_fail(s, WHY_NO_MEMORY);
+        if (buf_room(up->buf) == 0)
+            return STEP_WAIT;
+        enum io io = stream_read(&client->stream, buf_end(up->buf), buf_room(up->buf), &n);
+        if (io == IO_OK) {
+            relay_received(s, UP, n);
+            buf_added(up->buf, (uint32_t)n);
+            continue;
+        }
+        client->readable = false;
+        client->read_wants = io == IO_WANT_WRITE ? EV_WRITE : EV_READ;
+        if (io == IO_EOF)
+            up->eof = true;
+        else if (io != IO_WANT_READ && io != IO_WANT_WRITE)
+            return session_step_fail(s, relay_why(CLIENT, io));
+    }
+    if (up->buf != NULL && buf_len(up->buf) == 0) {
+        buf_give(&s->worker->bufs, up->buf);
+        up->buf = NULL;
+    }
+    /* It ended and left nothing to deliver. With bytes in hand it is a half-close like any other. */
+    if (up->eof && up->buf == NULL)
+        return session_step_fail(s, WHY_CLIENT_CLOSED);
+    return STEP_WAIT;
+}
+
+static struct slice text_or_nothing(const char *text)
+{
+    return text[0] == '\0' ? slice_of(NULL, 0) : slice_str(text);
+}
+
+static size_t encode_v2(struct session *s, const struct addr *dst, uint8_t *out, size_t cap)
+{
+    struct tls_facts facts;
+    char             id[17];
+    bool             tls = stream_facts(&s->side[CLIENT].stream, &facts);
+    (void)snprintf(id, sizeof id, "%016" PRIx64, s->id);
+    const struct proxyhdr_ssl ssl = {
+        .client = (uint8_t)(PP2_CLIENT_SSL | (facts.peer_cert_in_connection ? PP2_CLIENT_CERT_CONN : 0) |
+                            (facts.has_peer_cert ? PP2_CLIENT_CERT_SESS : 0)),
+        .verified = facts.peer_verified,
+        .version = facts.version,
+        .cn = facts.peer_cn[0] != '\0' ? facts.peer_cn : NULL,
+        .cipher = facts.cipher,
+        .sig_alg = facts.cert_sig_alg,
+        .key_alg = facts.cert_key_alg,
+    };
+    struct proxyhdr_v2 hdr = {
+        .src = s->client,
+        .dst = *dst,
+        .unique_id = slice_str(id),
+        .alpn = tls ? text_or_nothing(facts.alpn) : slice_of(NULL, 0),
+        .authority = tls ? text_or_nothing(facts.sni) : slice_of(NULL, 0),
+        .ssl = tls ? &ssl : NULL,
+        .passed = s->via != NULL ? slice_of(s->via->tlvs, s->via->tlvs_len) : slice_of(NULL, 0),
+    };
+    size_t n = proxyhdr_encode_v2(&hdr, out, cap);
+    if (n > 0)
+        return n;
+    hdr.passed = slice_of(NULL, 0); /* what others told us does not fit beside our own: the address matters more */
+    return proxyhdr_encode_v2(&hdr, out, cap);
+}
+
+/* False when there is no memory for it. */
+static bool make_greeting(struct session *s)
+{
+    enum conf_proxy_out kind = session_server(s)->conf->send_proxy;
+    if (kind == PROXY_OUT_OFF)
+        return true;
+    s->greeting = buf_take(&s->worker->bufs);
+    if (s->greeting == NULL)
+        return false;
+    struct addr dst = s->via != NULL && addr_is_set(&s->via->dst) ? s->via->dst : sock_local(s->side[CLIENT].stream.fd);
+    size_t n = kind == PROXY_OUT_V1 ? proxyhdr_encode_v1(&s->client, &dst, buf_end(s->greeting), buf_room(s->greeting))
+                                    : encode_v2(s, &dst, buf_end(s->greeting), buf_room(s->greeting));
+    buf_added(s->greeting, (uint32_t)n);
+    return true;
+}
+
+enum step step_connect(struct session *s)
+{
+    struct side *server = &s->side[SERVER];
+    if (!server->writable)
+        return watch_waiting_client(s);
+    int error = sock_error(server->stream.fd);
+    if (error != 0)
+        return try_failed(s, error, WHY_CONNECT_FAILED);
+    if (!make_greeting(s))
+        return session_step_fail(s, WHY_NO_MEMORY);
+    return session_step_to(s, ST_GREET);
+}
+
+static enum step begin_relay(struct session *s)
+{
+    s->connect_ms = (uint32_t)(s->worker->now_ms - s->begun_ms) - s->wait_ms;
+    s->side[SERVER].read_wants = EV_READ;
+    s->side[SERVER].readable = s->side[SERVER].stream.tls != NULL;
+    s->side[SERVER].writable = true;
+    counter_add(&server_counts(s)[SERVER_SESSIONS], 1);
+    if (s->via != NULL && s->via->tlvs_len > 0) { /* delivered: only the addresses are still asked for */
+        struct via *smaller = realloc(s->via, sizeof *s->via);
+        s->via = smaller != NULL ? smaller : s->via;
+        s->via->tlvs_len = 0;
+    }
+    access_log_start(s);
+    return session_step_to(s, ST_RELAY);
+}
+
+/* The name in the certificate that is expected, and sent as SNI unless it is an address. */
+static const char *server_host(const struct snap_server *server, char text[ADDR_TEXT_MAX])
+{
+    const char *sni = server->conf->tls->sni;
+    return sni[0] != '\0' ? sni : addr_format_ip(&server->conf->address, text);
+}
+
+static enum step greeted(struct session *s)
+{
+    const struct snap_server *server = session_server(s);
+    char                      text[ADDR_TEXT_MAX];
+    if (server->tls == NULL)
+        return begin_relay(s);
+    if (!stream_start_client(&s->side[SERVER].stream, server->tls, server_host(server, text)))
+        return session_step_fail(s, WHY_NO_MEMORY);
+    return session_step_to(s, ST_SERVER_HANDSHAKE);
+}
+
+enum step step_greet(struct session *s)
+{
+    struct side *server = &s->side[SERVER];
+    while (s->greeting != NULL) {
+        size_t  n;
+        enum io io = stream_write(&server->stream, buf_bytes(s->greeting), &n);
+        if (io == IO_WANT_WRITE)
+            return watch_waiting_client(s);
+        if (io != IO_OK)
+            return try_failed(s, errno, WHY_CONNECT_FAILED);
+        buf_consume(s->greeting, (uint32_t)n);
+        if (buf_len(s->greeting) == 0) {
+            buf_give(&s->worker->bufs, s->greeting);
+            s->greeting = NULL;
+        }
+    }
+    return greeted(s);
+}
+
+enum step step_server_handshake(struct session *s)
+{
+    struct side *server = &s->side[SERVER];
+    switch (stream_handshake(&server->stream)) {
+    case IO_OK:
+        return begin_relay(s);
+    case IO_WANT_READ:
+        server->read_wants = EV_READ;
+        return watch_waiting_client(s);
+    case IO_WANT_WRITE:
+        server->read_wants = EV_WRITE;
+        return watch_waiting_client(s);
+    case IO_EOF:
+    case IO_RESET:
+        return try_failed(s, ECONNRESET, WHY_CONNECT_FAILED);
+    case IO_NO_MEMORY:
+        return session_step_fail(s, WHY_NO_MEMORY);
+    default:
+        return try_failed(s, 0, WHY_SERVER_HANDSHAKE_FAILED);
+    }
+}
+
+void connect_timed_out(struct session *s)
+{
+    if (try_failed(s, ETIMEDOUT, WHY_CONNECT_FAILED) == STEP_NEXT)
+        session_advance(s);
+}

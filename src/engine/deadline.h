@@ -1,0 +1,41 @@
+/* engine/deadline.h: when something must have happened: one list for each duration, in deadline order, so that setting,
+ * moving and clearing a deadline cost a few pointers and a worker needs one timer for all its sessions. */
+#ifndef MQGATE_ENGINE_DEADLINE_H
+#define MQGATE_ENGINE_DEADLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct deadline_list;
+
+/* Part of what it watches over. All zero: not set. */
+struct deadline {
+    struct deadline      *prev, *next;
+    struct deadline_list *list; /* NULL: not set */
+    uint64_t              at_ms;
+};
+
+struct deadlines {
+    struct deadline_list **lists; /* owned */
+    size_t                 n_lists;
+};
+
+void deadlines_init(struct deadlines *all);
+void deadlines_fini(struct deadlines *all); /* nothing may be set */
+/* Makes the list of a duration; needed before deadline_set() with it. False when memory is out. */
+bool deadlines_add(struct deadlines *all, uint32_t after_ms);
+
+/* d is due after_ms from now_ms (monotonic); a deadline that was set before is replaced. */
+void deadline_set(struct deadlines *all, struct deadline *d, uint32_t after_ms, uint64_t now_ms);
+/* Starts the same duration again. Moves d at most about every 64th of it, so that a busy session costs nothing: it is
+ * due between one and one 64th more durations after the last touch. */
+void deadline_touch(struct deadline *d, uint64_t now_ms);
+void deadline_clear(struct deadline *d);
+
+/* The first that is due, cleared; NULL when none is. */
+struct deadline *deadlines_take_due(struct deadlines *all, uint64_t now_ms);
+/* When the earliest is due; UINT64_MAX when none is set. */
+uint64_t deadlines_next(const struct deadlines *all);
+
+#endif

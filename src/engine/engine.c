@@ -1,0 +1,163 @@
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/macros.h"
+#include "engine/shared.h"
+#include "net/listener.h"
+#include "net/sock.h"
+
+size_t engine_listening_sockets(const struct snapshot *snap)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < snap->conf->n_listeners; i++)
+        n += snap->conf->listeners[i].n_bind * snap->conf->global.workers;
+    return n;
+}
+
+/* Opens one address for all workers and puts a socket into slot `at` of each worker's acceptors. */
+static int open_address(struct engine *e, struct snap_listener *listener, const struct addr *bind, size_t at,
+                        struct err *err)
+{
+    const struct conf_listener *conf = listener->conf;
+    const struct sock_options   options = {.keepalive_idle_s = conf->tcp_keepalive.idle_ms / 1000,
+                                           .keepalive_interval_s = conf->tcp_keepalive.interval_ms / 1000,
+                                           .keepalive_probes = conf->tcp_keepalive.probes,
+                                           .user_timeout_ms = conf->timeouts.unacked_ms};
+    int                        *fds = calloc(e->n_workers, sizeof *fds);
+    if (fds == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    int answer = listener_open(bind, (int)conf->backlog, fds, e->n_workers, err);
+    for (unsigned w = 0; answer == 0 && w < e->n_workers; w++) {
+        struct acceptor *acceptor = &e->workers[w].acceptors[at];
+        sock_tune(fds[w], &options); /* accepted sockets inherit it */
+        acceptor->fd = fds[w];
+        acceptor->listener = listener;
+        acceptor->worker = &e->workers[w];
+        e->workers[w].n_acceptors = at + 1;
+    }
+    free(fds);
+    return answer;
+}
+
+static int open_listeners(struct engine *e, struct err *err)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < e->snap->conf->n_listeners; i++) {
+        struct snap_listener *listener = &e->snap->listeners[i];
+        for (size_t n = 0; n < listener->conf->n_bind; n++, at++) {
+            if (open_address(e, listener, &listener->conf->bind[n], at, err) != 0) {
+                err_prefix(err, "listener \"%s\"", listener->conf->name);
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+struct engine *engine_open(struct snapshot *snap, const struct engine_settings *settings, struct err *err)
+{
+    struct engine *e = calloc(1, sizeof *e);
+    if (e == NULL)
+        goto no_memory;
+    e->settings = *settings;
+    e->snap = snapshot_ref(snap);
+    e->workers = calloc(snap->conf->global.workers, sizeof *e->workers);
+    if (e->workers == NULL)
+        goto no_memory;
+    if (getrandom(&e->boot_id, sizeof e->boot_id, 0) != sizeof e->boot_id) {
+        err_system(err, errno, "getrandom");
+        goto failed;
+    }
+    for (; e->n_workers < snap->conf->global.workers; e->n_workers++) {
+        if (worker_init(&e->workers[e->n_workers], e, e->n_workers, snap) != 0)
+            goto no_memory;
+    }
+    if (open_listeners(e, err) == 0)
+        return e;
+    goto failed;
+no_memory:
+    err_set(err, "out of memory");
+failed:
+    engine_free(e);
+    return NULL;
+}
+
+int engine_start(struct engine *e, struct err *err)
+{
+    sigset_t all, before;
+    int      why = 0;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+    for (; e->n_running < e->n_workers; e->n_running++) {
+        struct worker *w = &e->workers[e->n_running];
+        why = pthread_create(&w->thread, NULL, worker_run, w);
+        if (why != 0)
+            break;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (why == 0)
+        return 0;
+    err_system(err, why, "start worker %u", e->n_running);
+    engine_stop(e);
+    return -1;
+}
+
+void engine_stop(struct engine *e)
+{
+    engine_tell_all(e, MAIL_STOP);
+    while (e->n_running > 0)
+        (void)pthread_join(e->workers[--e->n_running].thread, NULL);
+}
+
+void engine_free(struct engine *e)
+{
+    if (e == NULL)
+        return;
+    while (e->n_workers > 0)
+        worker_fini(&e->workers[--e->n_workers]);
+    free(e->workers);
+    snapshot_unref(e->snap);
+    free(e);
+}
+
+uint32_t engine_open_sessions(const struct engine *e)
+{
+    return atomic_load_explicit(&e->open, memory_order_relaxed);
+}
+
+struct addr engine_bound(const struct engine *e, size_t listener, size_t n)
+{
+    size_t at = n;
+    for (size_t i = 0; i < listener; i++)
+        at += e->snap->conf->listeners[i].n_bind;
+    return sock_local(e->workers[0].acceptors[at].fd);
+}
+
+void engine_tell_all(struct engine *e, enum mail mail)
+{
+    for (unsigned i = 0; i < e->n_workers; i++)
+        worker_tell(&e->workers[i], mail);
+}
+
+bool engine_take_room(struct engine *e)
+{
+    /* A worker that is about to pause counts itself before it looks (acceptor.c), so that whoever gives room back
+     * between its look and its pause tells it: both words are sequentially consistent. */
+    if (atomic_fetch_add(&e->open, 1) < e->settings.max_connections)
+        return true;
+    atomic_fetch_sub(&e->open, 1);
+    return false;
+}
+
+void engine_give_room(struct engine *e)
+{
+    atomic_fetch_sub(&e->open, 1);
+    if (atomic_load(&e->n_paused) != 0)
+        engine_tell_all(e, MAIL_ROOM);
+}

@@ -1,0 +1,161 @@
+/* From the first byte to a session that knows who its client is: PROXY header, access, TLS. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine/worker.h"
+#include "proto/proxyhdr.h"
+
+static counter *listener_counts(struct session *s)
+{
+    return counters_slot(s->listener->counters, s->worker->index);
+}
+
+/* The client is known; what it says next is TLS, or payload. */
+static enum step client_is_known(struct session *s)
+{
+    struct flow *up = &s->flow[UP];
+    if (s->listener->tls == NULL) {
+        up->bytes += buf_len(up->buf);
+        counter_add(&listener_counts(s)[LISTENER_BYTES_IN], buf_len(up->buf));
+        counter_add(&listener_counts(s)[LISTENER_SESSIONS], 1);
+        return session_step_to(s, ST_PICK);
+    }
+    if (!stream_start_server(&s->side[CLIENT].stream, s->listener->tls, buf_bytes(up->buf)))
+        return session_step_fail(s, WHY_NO_MEMORY);
+    buf_give(&s->worker->bufs, up->buf);
+    up->buf = NULL;
+    return session_step_to(s, ST_HANDSHAKE);
+}
+
+static enum step without_header(struct session *s)
+{
+    if (!session_allows(s->listener->conf, &s->client))
+        return session_step_fail(s, WHY_DENIED);
+    return client_is_known(s);
+}
+
+static bool is_trusted(const struct session *s)
+{
+    const struct conf_networks *from = &s->listener->conf->proxy_from;
+    return networks_have(from->at, from->n, &s->client);
+}
+
+static enum step with_header(struct session *s, const struct proxyhdr *hdr, size_t header_len)
+{
+    if (!is_trusted(s))
+        return session_step_fail(s, WHY_PROXY_UNTRUSTED);
+    if (hdr->has_addr || hdr->tlvs.len > 0) {
+        s->via = calloc(1, sizeof *s->via + hdr->tlvs.len);
+        if (s->via == NULL)
+            return session_step_fail(s, WHY_NO_MEMORY);
+        s->via->peer = s->client;
+        s->via->tlvs_len = (uint16_t)hdr->tlvs.len;
+        memcpy(s->via->tlvs, hdr->tlvs.ptr, hdr->tlvs.len);
+    }
+    /* LOCAL and UNKNOWN leave the client to be who the socket says it is. */
+    if (hdr->has_addr) {
+        s->client = hdr->src;
+        s->via->dst = hdr->dst;
+    }
+    buf_consume(s->flow[UP].buf, (uint32_t)header_len);
+    if (buf_len(s->flow[UP].buf) == 0) {
+        buf_give(&s->worker->bufs, s->flow[UP].buf);
+        s->flow[UP].buf = NULL;
+    }
+    if (hdr->has_addr && !session_allows(s->listener->conf, &s->client))
+        return session_step_fail(s, WHY_DENIED);
+    return client_is_known(s);
+}
+
+/* Reads once more for the header. STEP_NEXT: there are new bytes, or the end. */
+static enum step read_header_bytes(struct session *s)
+{
+    struct side *client = &s->side[CLIENT];
+    struct flow *up = &s->flow[UP];
+    size_t       n;
+    if (up->buf == NULL && (up->buf = buf_take(&s->worker->bufs)) == NULL)
+        return session_step_fail(s, WHY_NO_MEMORY);
+    switch (stream_read(&client->stream, buf_end(up->buf), buf_room(up->buf), &n)) {
+    case IO_OK:
+        buf_added(up->buf, (uint32_t)n);
+        return STEP_NEXT;
+    case IO_EOF:
+        up->eof = true;
+        return STEP_NEXT;
+    case IO_WANT_READ:
+        if (buf_len(up->buf) == 0) {
+            buf_give(&s->worker->bufs, up->buf);
+            up->buf = NULL;
+        }
+        return STEP_WAIT;
+    default:
+        return session_step_fail(s, WHY_CLIENT_RESET);
+    }
+}
+
+enum step step_proxy_header(struct session *s)
+{
+    const struct conf_listener *conf = s->listener->conf;
+    const struct flow          *up = &s->flow[UP];
+    if (conf->proxy_protocol == PROXY_IN_OFF)
+        return client_is_known(s); /* its access was checked at accept */
+    bool required = conf->proxy_protocol == PROXY_IN_REQUIRED;
+    if (required && !is_trusted(s))
+        return session_step_fail(s, WHY_PROXY_UNTRUSTED);
+    for (;;) {
+        enum step step = read_header_bytes(s);
+        if (step != STEP_NEXT)
+            return step;
+        struct proxyhdr hdr;
+        size_t          used;
+        enum parse      parse = proxyhdr_parse(buf_bytes(up->buf), &hdr, &used);
+        if (parse == PARSE_OK)
+            return with_header(s, &hdr, used);
+        bool will_not_come = parse == PARSE_BAD || up->eof || buf_room(up->buf) == 0;
+        if (!will_not_come)
+            continue;
+        if (required)
+            return session_step_fail(s, buf_len(up->buf) == 0 ? WHY_CLIENT_CLOSED : WHY_PROXY_BAD);
+        return without_header(s);
+    }
+}
+
+void proxy_header_timed_out(struct session *s)
+{
+    if (s->listener->conf->proxy_protocol == PROXY_IN_REQUIRED) {
+        session_close(s, WHY_PROXY_TIMEOUT);
+        return;
+    }
+    if (without_header(s) == STEP_NEXT)
+        session_advance(s);
+}
+
+enum step step_handshake(struct session *s)
+{
+    struct side     *client = &s->side[CLIENT];
+    struct tls_facts facts;
+    switch (stream_handshake(&client->stream)) {
+    case IO_OK:
+        counter_add(&listener_counts(s)[LISTENER_HANDSHAKES], 1);
+        if (stream_facts(&client->stream, &facts) && facts.resumed)
+            counter_add(&listener_counts(s)[LISTENER_HANDSHAKES_RESUMED], 1);
+        counter_add(&listener_counts(s)[LISTENER_SESSIONS], 1);
+        client->read_wants = EV_READ;
+        client->readable = true; /* bytes may have come with the last flight */
+        return session_step_to(s, ST_PICK);
+    case IO_WANT_READ:
+        client->read_wants = EV_READ;
+        return STEP_WAIT;
+    case IO_WANT_WRITE:
+        client->read_wants = EV_WRITE;
+        return STEP_WAIT;
+    case IO_EOF:
+        return session_step_fail(s, WHY_CLIENT_CLOSED);
+    case IO_RESET:
+        return session_step_fail(s, WHY_CLIENT_RESET);
+    case IO_NO_MEMORY:
+        return session_step_fail(s, WHY_NO_MEMORY);
+    default:
+        return session_step_fail(s, WHY_HANDSHAKE_FAILED);
+    }
+}

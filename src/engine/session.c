@@ -1,0 +1,338 @@
+#include "engine/session.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "engine/shared.h"
+#include "net/sock.h"
+
+const char *const session_state_names[ST_COUNT] = {
+    [ST_PROXY_HEADER] = "proxy_header",
+    [ST_HANDSHAKE] = "handshake",
+    [ST_PICK] = "pick",
+    [ST_QUEUE] = "queue",
+    [ST_PAUSE] = "pause",
+    [ST_CONNECT] = "connect",
+    [ST_GREET] = "greet",
+    [ST_SERVER_HANDSHAKE] = "server_handshake",
+    [ST_RELAY] = "relay",
+    [ST_CLOSED] = "closed",
+};
+
+#define TO(state) (1u << (state))
+
+/* Every session may be closed from every state. */
+static const uint32_t legal_moves[ST_COUNT] = {
+    [ST_PROXY_HEADER] = TO(ST_HANDSHAKE) | TO(ST_PICK),
+    [ST_HANDSHAKE] = TO(ST_PICK),
+    [ST_PICK] = TO(ST_QUEUE) | TO(ST_PAUSE) | TO(ST_CONNECT),
+    [ST_QUEUE] = TO(ST_PICK),
+    [ST_PAUSE] = TO(ST_PICK),
+    [ST_CONNECT] = TO(ST_GREET) | TO(ST_PICK),
+    [ST_GREET] = TO(ST_SERVER_HANDSHAKE) | TO(ST_RELAY) | TO(ST_PICK),
+    [ST_SERVER_HANDSHAKE] = TO(ST_RELAY) | TO(ST_PICK),
+};
+
+/* The deadline that comes with a state; 0: none. ST_GREET and ST_SERVER_HANDSHAKE go on with that of ST_CONNECT. */
+static uint32_t state_timeout_ms(const struct session *s)
+{
+    const struct conf_timeouts *t = session_timeouts(s);
+    switch (s->state) {
+    case ST_PROXY_HEADER:
+        return t->proxy_header_ms;
+    case ST_HANDSHAKE:
+        return t->handshake_ms;
+    case ST_QUEUE:
+        return t->queue_ms;
+    case ST_PAUSE:
+        return SESSION_PAUSE_MS;
+    case ST_CONNECT:
+        return t->connect_ms;
+    case ST_RELAY:
+        return relay_timeout_ms(s);
+    default:
+        return 0;
+    }
+}
+
+void session_enter(struct session *s, enum session_state to)
+{
+    assert(to == ST_CLOSED || (legal_moves[s->state] & TO(to)) != 0);
+    log_debug(&s->worker->log, "state", LOG_HEX("id", s->id), LOG_STR("from", session_state_names[s->state]),
+              LOG_STR("to", session_state_names[to]));
+    s->state = to;
+    uint32_t timeout_ms = state_timeout_ms(s);
+    if (timeout_ms != 0)
+        deadline_set(&s->worker->deadlines, &s->deadline, timeout_ms, s->worker->now_ms);
+    else if (to == ST_PICK || to == ST_CLOSED)
+        deadline_clear(&s->deadline);
+}
+
+enum step session_step_to(struct session *s, enum session_state to)
+{
+    session_enter(s, to);
+    return STEP_NEXT;
+}
+
+enum step session_step_fail(struct session *s, enum why why)
+{
+    session_close(s, why);
+    return STEP_CLOSED;
+}
+
+void session_ends(struct session *s, enum why why)
+{
+    if (s->ends)
+        return;
+    s->ends = true;
+    s->why = why;
+}
+
+bool session_allows(const struct conf_listener *conf, const struct addr *client)
+{
+    if (networks_have(conf->deny.at, conf->deny.n, client))
+        return false;
+    return conf->allow.n == 0 || networks_have(conf->allow.at, conf->allow.n, client);
+}
+
+/* What the state and the buffers wait for: the only place that decides about events. */
+static int wanted(const struct session *s, int which)
+{
+    const struct side *d = &s->side[which];
+    const struct flow *from = &s->flow[which == CLIENT ? UP : DOWN], *to = &s->flow[which == CLIENT ? DOWN : UP];
+    int                events = 0;
+    switch (s->state) {
+    case ST_PROXY_HEADER:
+    case ST_HANDSHAKE:
+        return which == CLIENT ? d->read_wants : 0;
+    case ST_QUEUE:
+    case ST_PAUSE:
+    case ST_CONNECT:
+    case ST_GREET:
+    case ST_SERVER_HANDSHAKE:
+        if (which == CLIENT)
+            return from->eof || buf_len(from->buf) == BUF_CAPACITY ? 0 : d->read_wants;
+        if (s->state == ST_QUEUE || s->state == ST_PAUSE)
+            return 0;
+        return s->state == ST_SERVER_HANDSHAKE ? d->read_wants : EV_WRITE;
+    case ST_RELAY:
+        if (!from->eof && from->buf == NULL && !d->readable)
+            events |= d->read_wants;
+        if (!to->shut && (to->buf != NULL || to->eof) && !d->writable)
+            events |= d->write_wants;
+        return events;
+    default:
+        return 0;
+    }
+}
+
+static void rearm(struct session *s)
+{
+    for (int which = CLIENT; which <= SERVER; which++) {
+        struct ev_io *io = &s->side[which].io;
+        int           events = s->side[which].stream.fd >= 0 ? wanted(s, which) : 0;
+        int           now = ev_is_active(io) ? io->events & (EV_READ | EV_WRITE) : 0;
+        if (events == now)
+            continue;
+        ev_io_stop(s->worker->loop, io);
+        ev_io_set(io, s->side[which].stream.fd, events);
+        if (events != 0)
+            ev_io_start(s->worker->loop, io);
+    }
+}
+
+static enum step (*const steps[ST_COUNT])(struct session *s) = {
+    [ST_PROXY_HEADER] = step_proxy_header,
+    [ST_HANDSHAKE] = step_handshake,
+    [ST_PICK] = step_pick,
+    [ST_QUEUE] = watch_waiting_client,
+    [ST_PAUSE] = watch_waiting_client,
+    [ST_CONNECT] = step_connect,
+    [ST_GREET] = step_greet,
+    [ST_SERVER_HANDSHAKE] = step_server_handshake,
+    [ST_RELAY] = step_relay,
+};
+
+void session_advance(struct session *s)
+{
+    enum step step = STEP_NEXT;
+    while (step == STEP_NEXT && s->state != ST_CLOSED)
+        step = steps[s->state](s);
+    if (s->state != ST_CLOSED)
+        rearm(s);
+}
+
+static void on_side_io(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    struct session *s = watcher->data;
+    struct side    *d = watcher == &s->side[CLIENT].io ? &s->side[CLIENT] : &s->side[SERVER];
+    (void)loop;
+    d->readable |= (revents & d->read_wants) != 0;
+    d->writable |= (revents & d->write_wants) != 0;
+    session_advance(s);
+}
+
+static void side_init(struct session *s, int which, int fd)
+{
+    struct side *d = &s->side[which];
+    ev_init(&d->io, on_side_io);
+    d->io.data = s;
+    session_side_reset(d, fd);
+}
+
+void session_side_reset(struct side *d, int fd)
+{
+    d->stream = stream_plain(fd);
+    d->read_wants = EV_READ;
+    d->write_wants = EV_WRITE;
+    d->readable = false;
+    d->writable = true;
+}
+
+static uint64_t make_id(struct worker *w)
+{
+    enum { COUNTER_BITS = 40, WORKER_BITS = 8 };
+    uint64_t count = w->next_id++ & ((1ull << COUNTER_BITS) - 1);
+    return (uint64_t)w->engine->boot_id << (COUNTER_BITS + WORKER_BITS) | (uint64_t)(uint8_t)w->index << COUNTER_BITS |
+           count;
+}
+
+static void give_up_begin(struct worker *w, struct snap_listener *listener, int fd)
+{
+    counter_add(&w->counters[WORKER_OUT_OF_MEMORY], 1);
+    counter_add(&counters_slot(listener->counters, w->index)[LISTENER_CLOSED], 1);
+    atomic_fetch_sub_explicit(&listener->open, 1, memory_order_relaxed);
+    engine_give_room(w->engine);
+    sock_reset(fd);
+}
+
+void session_begin(struct worker *w, struct snap_listener *listener, int fd, const struct addr *peer)
+{
+    struct session *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        give_up_begin(w, listener, fd);
+        return;
+    }
+    s->worker = w;
+    s->snap = snapshot_ref(w->snap);
+    s->listener = listener;
+    s->client = *peer;
+    s->id = make_id(w);
+    s->begun_ms = w->now_ms;
+    side_init(s, CLIENT, fd);
+    side_init(s, SERVER, -1);
+    DL_APPEND(w->sessions, s);
+    s->state = ST_PROXY_HEADER;
+    deadline_set(&w->deadlines, &s->deadline, session_timeouts(s)->proxy_header_ms, w->now_ms);
+    session_advance(s);
+}
+
+void session_timed_out(struct session *s)
+{
+    switch (s->state) {
+    case ST_PROXY_HEADER:
+        proxy_header_timed_out(s);
+        break;
+    case ST_HANDSHAKE:
+        session_close(s, WHY_HANDSHAKE_TIMEOUT);
+        break;
+    case ST_QUEUE:
+        session_close(s, WHY_QUEUE_TIMEOUT);
+        break;
+    case ST_PAUSE:
+        session_enter(s, ST_PICK);
+        session_advance(s);
+        break;
+    case ST_CONNECT:
+    case ST_GREET:
+    case ST_SERVER_HANDSHAKE:
+        connect_timed_out(s);
+        break;
+    case ST_RELAY:
+        session_close(s, relay_timeout_why(s));
+        break;
+    default:
+        assert(!"a deadline in a state that has none");
+    }
+}
+
+static void count_end(struct session *s, enum session_state ended_in)
+{
+    counter *counts = counters_slot(s->listener->counters, s->worker->index);
+    counter_add(&counts[LISTENER_CLOSED], 1);
+    if (s->why == WHY_PROXY_BAD || s->why == WHY_PROXY_TIMEOUT || s->why == WHY_PROXY_UNTRUSTED)
+        counter_add(&counts[LISTENER_PROXY_ERRORS], 1);
+    else if (s->why == WHY_HANDSHAKE_FAILED || s->why == WHY_HANDSHAKE_TIMEOUT)
+        counter_add(&counts[LISTENER_HANDSHAKES_FAILED], 1);
+    else if (s->why == WHY_DENIED)
+        counter_add(&counts[LISTENER_DENIED_ACCESS], 1);
+    else if (s->why == WHY_NO_SERVER || s->why == WHY_QUEUE_TIMEOUT || s->why == WHY_CONNECT_FAILED ||
+             s->why == WHY_SERVER_HANDSHAKE_FAILED)
+        counter_add(&counts[LISTENER_NO_SERVER], 1);
+    else if (ended_in != ST_RELAY && s->why != WHY_SHUTDOWN)
+        counter_add(&counts[LISTENER_REQUEST_ERRORS], 1);
+    if (ended_in != ST_RELAY)
+        return;
+    counter *server = counters_slot(session_server(s)->counters, s->worker->index);
+    counter_add(&server[SERVER_CLOSED], 1);
+    if (why_is_client_abort(s->why))
+        counter_add(&server[SERVER_CLIENT_ABORTS], 1);
+    if (why_is_server_abort(s->why))
+        counter_add(&server[SERVER_SERVER_ABORTS], 1);
+}
+
+void session_side_close(struct session *s, int which)
+{
+    struct side *d = &s->side[which];
+    ev_io_stop(s->worker->loop, &d->io);
+    stream_fini(&d->stream);
+    sock_close(d->stream.fd);
+    d->stream.fd = -1;
+}
+
+/* A peer that is still there hears a close_notify, if that fits into the socket now: more is not tried. */
+static void say_goodbye(struct session *s, int which)
+{
+    if (!s->flow[which == CLIENT ? DOWN : UP].shut) {
+        enum io not_waited_for = stream_shutdown(&s->side[which].stream);
+        (void)not_waited_for;
+    }
+}
+
+void session_close(struct session *s, enum why why)
+{
+    if (s->state == ST_CLOSED)
+        return;
+    struct worker     *w = s->worker;
+    enum session_state ended_in = s->state;
+    session_ends(s, why);
+    if (ended_in == ST_RELAY) {
+        say_goodbye(s, CLIENT);
+        say_goodbye(s, SERVER);
+    }
+    count_end(s, ended_in);
+    access_log_end(s);
+    if (ended_in == ST_QUEUE)
+        pool_leave(s->listener->backend->pool, w->index, &s->waiter);
+    session_enter(s, ST_CLOSED);
+    session_release_server(s);
+    session_side_close(s, CLIENT);
+    session_side_close(s, SERVER);
+    buf_give(&w->bufs, s->flow[UP].buf);
+    buf_give(&w->bufs, s->flow[DOWN].buf);
+    buf_give(&w->bufs, s->greeting);
+    atomic_fetch_sub_explicit(&s->listener->open, 1, memory_order_relaxed);
+    engine_give_room(w->engine);
+    worker_forget_again(w, s);
+    DL_DELETE(w->sessions, s);
+    s->next = w->graveyard;
+    w->graveyard = s;
+}
+
+void session_free(struct session *s)
+{
+    free(s->via);
+    snapshot_unref(s->snap);
+    free(s);
+}

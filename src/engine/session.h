@@ -1,0 +1,156 @@
+/* engine/session.h: one client connection from accept to close, as plain facts.
+ *
+ * Private to engine/. A session belongs to one worker and is touched by that worker's thread only. Its state has one
+ * writer, session_enter(); events become facts in struct side, and session_advance() walks the states from them. */
+#ifndef MQGATE_ENGINE_SESSION_H
+#define MQGATE_ENGINE_SESSION_H
+
+#include <ev.h>
+
+#include "base/buf.h"
+#include "engine/deadline.h"
+#include "engine/why.h"
+#include "snapshot/snapshot.h"
+#include "tls/stream.h"
+
+struct worker;
+
+enum session_state {
+    ST_PROXY_HEADER,     /* the PROXY header is read */
+    ST_HANDSHAKE,        /* TLS with the client */
+    ST_PICK,             /* a server is chosen */
+    ST_QUEUE,            /* all servers are full */
+    ST_PAUSE,            /* all servers have been tried; a moment until the next round */
+    ST_CONNECT,          /* to the server */
+    ST_GREET,            /* the PROXY header goes out */
+    ST_SERVER_HANDSHAKE, /* TLS with the server */
+    ST_RELAY,
+    ST_CLOSED,
+    ST_COUNT
+};
+
+extern const char *const session_state_names[ST_COUNT];
+
+enum { SESSION_PAUSE_MS = 1000 }; /* ST_PAUSE, as HAProxy waits before it tries the same server again */
+enum { CLIENT, SERVER };
+enum direction { UP, DOWN }; /* to the server, to the client */
+
+/* One of the two connections. */
+struct side {
+    struct ev_io  io; /* active while events are wanted; data is the session */
+    struct stream stream;
+    uint8_t       read_wants; /* EV_READ, or what TLS asked for instead; 0: no need to wait, try */
+    uint8_t       write_wants;
+    bool          readable; /* facts from the last event */
+    bool          writable;
+};
+
+/* Bytes going one way. */
+struct flow {
+    struct buf *buf;   /* read from one side, not yet taken by the other; NULL: none */
+    uint64_t    bytes; /* up: received from the client; down: delivered to it */
+    bool        eof;   /* the sender ended */
+    bool        shut;  /* and the receiver was told, or is gone */
+};
+
+/* What a PROXY header brought. */
+struct via {
+    struct addr peer; /* who sent the header */
+    struct addr dst;  /* where the client wanted to go; not set: unknown */
+    uint16_t    tlvs_len;
+    uint8_t     tlvs[]; /* to be passed on */
+};
+
+struct session {
+    struct side           side[2];
+    struct flow           flow[2];
+    enum session_state    state;
+    enum why              why;          /* why it is about to end, or has ended */
+    bool                  ends;         /* why is settled: later causes do not replace it */
+    bool                  leased;       /* server_index holds a slot */
+    bool                  again;        /* in the worker's list of sessions with work left over */
+    uint8_t               server_index; /* in the backend */
+    uint8_t               n_tries;
+    int                   error; /* errno of the last try to reach a server */
+    uint64_t              tried; /* servers, a bit each */
+    uint64_t              id;
+    struct addr           client;   /* the real one, as far as known */
+    struct via           *via;      /* NULL: no PROXY header, or one without addresses; owned */
+    struct buf           *greeting; /* PROXY header on its way to the server */
+    struct worker        *worker;
+    struct snapshot      *snap; /* one reference */
+    struct snap_listener *listener;
+    struct deadline       deadline;
+    struct pool_waiter    waiter;
+    uint64_t              begun_ms;    /* monotonic */
+    uint32_t              wait_ms;     /* from accept until a server was chosen */
+    uint32_t              connect_ms;  /* until the server was ready, then */
+    struct session       *prev, *next; /* the worker's live sessions, or its graveyard */
+    struct session       *again_prev, *again_next;
+};
+
+/* Takes fd over, closing it when there is no memory for a session. */
+void session_begin(struct worker *w, struct snap_listener *listener, int fd, const struct addr *peer);
+/* Does all that can be done now. */
+void session_advance(struct session *s);
+/* The deadline of the state it is in has passed. */
+void session_timed_out(struct session *s);
+/* Of allow and deny, deny first. */
+bool session_allows(const struct conf_listener *conf, const struct addr *client);
+/* A slot may be free: the session waits in ST_QUEUE. */
+void session_retry_queue(struct session *s);
+/* Idempotent; s stays readable until the loop turns. */
+void session_close(struct session *s, enum why why);
+/* At the end of a loop turn. */
+void session_free(struct session *s);
+
+static inline const struct conf_timeouts *session_timeouts(const struct session *s)
+{
+    return &s->listener->conf->timeouts;
+}
+
+static inline struct snap_server *session_server(const struct session *s)
+{
+    return &s->listener->backend->servers[s->server_index];
+}
+
+/* A step's verdict. */
+enum step { STEP_NEXT, STEP_WAIT, STEP_CLOSED };
+
+/* The only writer of s->state. */
+void      session_enter(struct session *s, enum session_state to);
+enum step session_step_to(struct session *s, enum session_state to); /* STEP_NEXT */
+enum step session_step_fail(struct session *s, enum why why);        /* STEP_CLOSED */
+/* Settles why the session is to end; the first cause stays. */
+void session_ends(struct session *s, enum why why);
+
+/* A new plain connection on this side; nothing is known of it but that it may be written to. fd -1: none. */
+void session_side_reset(struct side *d, int fd);
+/* Watchers, TLS state and descriptor of one side are gone. */
+void session_side_close(struct session *s, int which);
+
+/* greet.c: from the first byte to a session that knows its client. */
+enum step step_proxy_header(struct session *s);
+enum step step_handshake(struct session *s);
+void      proxy_header_timed_out(struct session *s);
+/* connect.c: from there to a server that takes bytes. */
+enum step step_pick(struct session *s);
+enum step step_connect(struct session *s);
+enum step step_greet(struct session *s);
+enum step step_server_handshake(struct session *s);
+void      connect_timed_out(struct session *s);
+/* Reads what the client sends meanwhile, up to a buffer; notices when it goes away. */
+enum step watch_waiting_client(struct session *s);
+/* Gives the server's slot back and tells those who wait for one. */
+void session_release_server(struct session *s);
+/* relay.c */
+enum step step_relay(struct session *s);
+void      relay_received(struct session *s, enum direction dir, size_t n); /* counts bytes that a side sent */
+enum why  relay_why(int which, enum io io); /* what a failed read or write on CLIENT or SERVER means */
+uint32_t  relay_timeout_ms(const struct session *s);
+enum why  relay_timeout_why(const struct session *s);
+/* access_log.c */
+void access_log_start(struct session *s);
+void access_log_end(struct session *s);
+
+#endif

@@ -1,0 +1,40 @@
+#include "engine/why.h"
+
+const char *const why_names[WHY_COUNT] = {
+    [WHY_CLIENT_CLOSED] = "client_closed",
+    [WHY_SERVER_CLOSED] = "server_closed",
+    [WHY_CLIENT_RESET] = "client_reset",
+    [WHY_SERVER_RESET] = "server_reset",
+    [WHY_CLIENT_TLS] = "client_tls_error",
+    [WHY_SERVER_TLS] = "server_tls_error",
+    [WHY_IDLE] = "idle_timeout",
+    [WHY_HALF_CLOSED] = "half_closed_timeout",
+    [WHY_DENIED] = "denied",
+    [WHY_PROXY_UNTRUSTED] = "proxy_header_untrusted",
+    [WHY_PROXY_BAD] = "proxy_header_bad",
+    [WHY_PROXY_TIMEOUT] = "proxy_header_timeout",
+    [WHY_HANDSHAKE_FAILED] = "handshake_failed",
+    [WHY_HANDSHAKE_TIMEOUT] = "handshake_timeout",
+    [WHY_FIRST_BYTE_TIMEOUT] = "connect_packet_timeout",
+    [WHY_NO_SERVER] = "no_server",
+    [WHY_QUEUE_TIMEOUT] = "queue_timeout",
+    [WHY_CONNECT_FAILED] = "connect_failed",
+    [WHY_SERVER_HANDSHAKE_FAILED] = "server_handshake_failed",
+    [WHY_SHUTDOWN] = "shutdown",
+    [WHY_NO_MEMORY] = "no_memory",
+};
+
+bool why_is_normal(enum why why)
+{
+    return why == WHY_CLIENT_CLOSED || why == WHY_SERVER_CLOSED || why == WHY_SHUTDOWN;
+}
+
+bool why_is_client_abort(enum why why)
+{
+    return why == WHY_CLIENT_RESET || why == WHY_CLIENT_TLS;
+}
+
+bool why_is_server_abort(enum why why)
+{
+    return why == WHY_SERVER_RESET || why == WHY_SERVER_TLS;
+}

@@ -1,0 +1,40 @@
+/* engine/why.h: every way in which a session can end. Together with the state it ended in, it says who and when. */
+#ifndef MQGATE_ENGINE_WHY_H
+#define MQGATE_ENGINE_WHY_H
+
+#include <stdbool.h>
+
+enum why {
+    WHY_CLIENT_CLOSED, /* the client ended in order, the server after it */
+    WHY_SERVER_CLOSED,
+    WHY_CLIENT_RESET, /* or its host vanished (TCP_USER_TIMEOUT, keep-alive) */
+    WHY_SERVER_RESET,
+    WHY_CLIENT_TLS, /* the client broke the TLS protocol after the handshake */
+    WHY_SERVER_TLS,
+    WHY_IDLE,            /* timeouts.idle */
+    WHY_HALF_CLOSED,     /* timeouts.half_closed */
+    WHY_DENIED,          /* by allow and deny, once the PROXY header told who it is */
+    WHY_PROXY_UNTRUSTED, /* a PROXY header is due or came, and not from proxy_from */
+    WHY_PROXY_BAD,
+    WHY_PROXY_TIMEOUT,
+    WHY_HANDSHAKE_FAILED,
+    WHY_HANDSHAKE_TIMEOUT,
+    WHY_FIRST_BYTE_TIMEOUT, /* timeouts.connect_packet */
+    WHY_NO_SERVER,          /* none is up */
+    WHY_QUEUE_TIMEOUT,
+    WHY_CONNECT_FAILED, /* tries ran out */
+    WHY_SERVER_HANDSHAKE_FAILED,
+    WHY_SHUTDOWN,
+    WHY_NO_MEMORY,
+    WHY_COUNT
+};
+
+extern const char *const why_names[WHY_COUNT];
+
+/* An end that nobody needs to look at: log.access = "errors" leaves it out. */
+bool why_is_normal(enum why why);
+/* The client broke it off, in one way or the other; likewise the server. */
+bool why_is_client_abort(enum why why);
+bool why_is_server_abort(enum why why);
+
+#endif

@@ -1,0 +1,233 @@
+#include "engine/worker.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/macros.h"
+#include "engine/shared.h"
+
+static bool add_timeouts(struct deadlines *all, const struct conf_timeouts *t)
+{
+    const uint32_t each[] = {t->proxy_header_ms, t->handshake_ms, t->connect_packet_ms, t->connect_ms,
+                             t->queue_ms,        t->idle_ms,      t->half_closed_ms,    SESSION_PAUSE_MS};
+    for (size_t i = 0; i < ARRAY_LEN(each); i++) {
+        if (!deadlines_add(all, each[i]))
+            return false;
+    }
+    return true;
+}
+
+static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents);
+static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents);
+static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents);
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents);
+static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents);
+static void on_again(struct ev_loop *loop, ev_idle *watcher, int revents);
+
+static void init_watchers(struct worker *w)
+{
+    enum { RETRY_ACCEPT_S = 1 };
+    ev_async_init(&w->mail, on_mail);
+    ev_prepare_init(&w->before_wait, on_before_wait);
+    ev_check_init(&w->after_wait, on_after_wait);
+    ev_timer_init(&w->timer, on_timer, 0., 0.);
+    ev_timer_init(&w->accept_again, on_accept_again, 0., RETRY_ACCEPT_S);
+    ev_idle_init(&w->again, on_again);
+    ev_set_priority(&w->after_wait, EV_MAXPRI); /* the clock first */
+    ev_set_priority(&w->again, EV_MAXPRI);      /* idle watchers of lower priority would wait for a quiet loop */
+    w->mail.data = w->before_wait.data = w->after_wait.data = w->timer.data = w->accept_again.data = w->again.data = w;
+}
+
+int worker_init(struct worker *w, struct engine *engine, unsigned index, struct snapshot *snap)
+{
+    *w = (struct worker){.engine = engine, .index = index, .timer_at_ms = UINT64_MAX};
+    size_t n_acceptors = 0;
+    for (size_t i = 0; i < snap->conf->n_listeners; i++)
+        n_acceptors += snap->conf->listeners[i].n_bind;
+    w->snap = snapshot_ref(snap);
+    w->log = (struct log){.settings = engine->settings.log, .ring = engine->settings.log_rings[index]};
+    w->counters = counters_slot(snap->workers, index);
+    buf_pool_init(&w->bufs);
+    deadlines_init(&w->deadlines);
+    init_watchers(w);
+    w->acceptors = calloc(n_acceptors, sizeof *w->acceptors);
+    w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    bool ok = w->acceptors != NULL && w->loop != NULL;
+    for (size_t i = 0; ok && i < snap->conf->n_listeners; i++)
+        ok = add_timeouts(&w->deadlines, &snap->conf->listeners[i].timeouts);
+    if (!ok) {
+        worker_fini(w);
+        return -1;
+    }
+    ev_async_start(w->loop, &w->mail); /* now, so that mail sent before the thread runs is not lost */
+    return 0;
+}
+
+void worker_fini(struct worker *w)
+{
+    acceptors_close(w);
+    free(w->acceptors);
+    if (w->loop != NULL) {
+        ev_async_stop(w->loop, &w->mail);
+        ev_loop_destroy(w->loop);
+    }
+    deadlines_fini(&w->deadlines);
+    buf_pool_fini(&w->bufs);
+    snapshot_unref(w->snap);
+}
+
+void worker_tell(struct worker *w, enum mail mail)
+{
+    atomic_fetch_or(&w->mail_bits, mail);
+    ev_async_send(w->loop, &w->mail);
+}
+
+void worker_run_again(struct worker *w, struct session *s)
+{
+    if (s->again)
+        return;
+    s->again = true;
+    w->n_again++;
+    DL_APPEND2(w->again_list, s, again_prev, again_next);
+    ev_idle_start(w->loop, &w->again);
+}
+
+void worker_forget_again(struct worker *w, struct session *s)
+{
+    if (!s->again)
+        return;
+    s->again = false;
+    w->n_again--;
+    DL_DELETE2(w->again_list, s, again_prev, again_next);
+}
+
+/* Those that are not done after this queue up for the next turn. */
+static void on_again(struct ev_loop *loop, ev_idle *watcher, int revents)
+{
+    struct worker *w = watcher->data;
+    (void)revents;
+    for (uint32_t n = w->n_again; n > 0 && w->again_list != NULL; n--) {
+        struct session *s = w->again_list;
+        worker_forget_again(w, s);
+        session_advance(s);
+    }
+    if (w->again_list == NULL)
+        ev_idle_stop(loop, watcher);
+}
+
+static void bury(struct worker *w)
+{
+    struct session *s = w->graveyard, *next;
+    w->graveyard = NULL;
+    for (; s != NULL; s = next) {
+        next = s->next;
+        session_free(s);
+    }
+}
+
+static void stop(struct worker *w)
+{
+    struct session *s, *next;
+    acceptors_stop(w);
+    acceptors_close(w);
+    ev_timer_stop(w->loop, &w->accept_again);
+    DL_FOREACH_SAFE (w->sessions, s, next) {
+        session_close(s, WHY_SHUTDOWN);
+    }
+    ev_break(w->loop, EVBREAK_ALL);
+}
+
+/* One queue a backend; who is first in it tries, until somebody finds no room. */
+static void serve_queues(struct worker *w)
+{
+    for (size_t i = 0; i < w->snap->conf->n_backends; i++) {
+        struct pool        *pool = w->snap->backends[i].pool;
+        struct pool_waiter *first;
+        while ((first = pool_first_waiter(pool, w->index)) != NULL) {
+            session_retry_queue(CONTAINER_OF(first, struct session, waiter));
+            if (pool_first_waiter(pool, w->index) == first)
+                break;
+        }
+    }
+}
+
+static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
+{
+    struct worker *w = watcher->data;
+    uint32_t       mail = atomic_exchange(&w->mail_bits, 0);
+    (void)loop;
+    (void)revents;
+    if (mail & MAIL_STOP) {
+        stop(w);
+        return;
+    }
+    if (mail & MAIL_SLOT_FREE)
+        serve_queues(w);
+    if (mail & MAIL_ROOM)
+        acceptors_resume(w, PAUSE_LIMIT);
+}
+
+static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    acceptors_resume(watcher->data, PAUSE_FDS);
+}
+
+static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct worker   *w = watcher->data;
+    struct deadline *due;
+    (void)loop;
+    (void)revents;
+    w->timer_at_ms = UINT64_MAX;
+    while ((due = deadlines_take_due(&w->deadlines, w->now_ms)) != NULL)
+        session_timed_out(CONTAINER_OF(due, struct session, deadline));
+}
+
+/* Deadlines move back all the time; the timer then fires early, finds nothing due, and is set anew. */
+static void set_timer(struct worker *w)
+{
+    uint64_t next = deadlines_next(&w->deadlines);
+    if (next >= w->timer_at_ms)
+        return;
+    ev_timer_stop(w->loop, &w->timer);
+    double after_s = next > w->now_ms ? (double)(next - w->now_ms) / 1e3 : 0.;
+    ev_timer_set(&w->timer, after_s, 0.);
+    ev_timer_start(w->loop, &w->timer);
+    w->timer_at_ms = next;
+}
+
+static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents)
+{
+    struct worker *w = watcher->data;
+    (void)loop;
+    (void)revents;
+    bury(w);
+    set_timer(w);
+}
+
+static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents)
+{
+    struct worker *w = watcher->data;
+    (void)loop;
+    (void)revents;
+    w->now_ms = clock_mono_ms();
+}
+
+void *worker_run(void *arg)
+{
+    struct worker *w = arg;
+    w->now_ms = clock_mono_ms();
+    ev_prepare_start(w->loop, &w->before_wait);
+    ev_check_start(w->loop, &w->after_wait);
+    acceptors_start(w);
+    ev_run(w->loop, 0);
+    bury(w);
+    ev_timer_stop(w->loop, &w->timer);
+    ev_prepare_stop(w->loop, &w->before_wait);
+    ev_check_stop(w->loop, &w->after_wait);
+    ev_idle_stop(w->loop, &w->again);
+    return NULL;
+}

@@ -1,0 +1,87 @@
+/* engine/worker.h: one thread with its loop, its listening sockets and its sessions. Private to engine/. */
+#ifndef MQGATE_ENGINE_WORKER_H
+#define MQGATE_ENGINE_WORKER_H
+
+#include <ev.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "engine/deadline.h"
+#include "engine/session.h"
+#include "snapshot/snapshot.h"
+
+struct engine;
+
+/* What other threads may ask of a worker: bits, so that asking never fails and never queues twice. */
+enum mail {
+    MAIL_STOP = 1,      /* close everything and end the thread */
+    MAIL_SLOT_FREE = 2, /* a server has room: look at the queues */
+    MAIL_ROOM = 4       /* the process has room: accept again */
+};
+
+/* One listening socket. */
+struct acceptor {
+    struct ev_io          io;
+    struct worker        *worker;
+    struct snap_listener *listener;
+    int                   fd; /* owned */
+};
+
+/* Why a worker does not accept for the moment. */
+enum accept_pause { PAUSE_NONE, PAUSE_FDS, PAUSE_LIMIT };
+
+struct worker {
+    struct engine   *engine;
+    unsigned         index;
+    pthread_t        thread;
+    struct ev_loop  *loop;
+    struct log       log;
+    struct snapshot *snap;      /* one reference; given to new sessions */
+    struct acceptor *acceptors; /* owned */
+    size_t           n_acceptors;
+    counter         *counters; /* enum worker_counter, this worker's slot */
+
+    struct buf_pool  bufs;
+    struct deadlines deadlines;
+    struct session  *sessions; /* live ones */
+    struct session  *graveyard;
+    struct session  *again_list; /* those with bytes left when their share of a turn was used up */
+    uint32_t         n_again;
+    uint64_t         now_ms; /* of this loop turn */
+    uint64_t         next_id;
+    uint32_t         next_source; /* turns through 127.0.0.0/8 */
+
+    enum accept_pause paused;
+    uint64_t          fds_warned_ms; /* when running out of descriptors was last logged; 0: never */
+    uint64_t          timer_at_ms;   /* what the timer is set to; UINT64_MAX: not running */
+    struct ev_async   mail;
+    struct ev_prepare before_wait;
+    struct ev_check   after_wait;
+    struct ev_timer   timer;
+    struct ev_timer   accept_again;
+    struct ev_idle    again;
+    _Atomic uint32_t  mail_bits;
+};
+
+/* The acceptors' descriptors are taken over when it succeeds. 0, or -1 when memory is out. */
+int  worker_init(struct worker *w, struct engine *engine, unsigned index, struct snapshot *snap) MUST_CHECK;
+void worker_fini(struct worker *w);
+/* The thread's body: runs until MAIL_STOP. arg is the worker. */
+void *worker_run(void *arg);
+/* From any thread. */
+void worker_tell(struct worker *w, enum mail mail);
+
+/* Lets s go on in the next loop turn although no event will come for it. */
+void worker_run_again(struct worker *w, struct session *s);
+/* No longer; s need not be in the list. */
+void worker_forget_again(struct worker *w, struct session *s);
+
+/* acceptor.c */
+void acceptors_start(struct worker *w);
+void acceptors_stop(struct worker *w); /* watchers only; the sockets stay open and their queues wait */
+void acceptors_close(struct worker *w);
+void acceptors_resume(struct worker *w, enum accept_pause was);
+
+#endif

@@ -1,0 +1,80 @@
+#include "net/listener.h"
+
+#include <errno.h>
+
+#include "net/sock.h"
+
+static int open_bound(const struct addr *at, bool share)
+{
+    const int on = 1;
+    int       fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (at->sa.sa_family == AF_INET6) /* so that 0.0.0.0 and [::] can stand side by side */
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if ((share && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) ||
+        bind(fd, &at->sa, addr_socklen(at)) != 0) {
+        int why = errno;
+        sock_close(fd);
+        errno = why;
+        return -1;
+    }
+    return fd;
+}
+
+/* SO_REUSEPORT would let a second daemon of the same user take half of the connections in silence. A socket without it
+ * cannot be bound and listen beside another listener, so it finds one that is there. */
+static int refuse_if_taken(const struct addr *at)
+{
+    int fd = open_bound(at, false);
+    if (fd < 0)
+        return -1;
+    int answer = listen(fd, 1), why = errno;
+    sock_close(fd);
+    errno = why;
+    return answer;
+}
+
+int listener_open(const struct addr *at, int backlog, int *fds, unsigned n, struct err *err)
+{
+    struct addr here = *at;
+    unsigned    done = 0;
+    if (addr_port(at) == 0 || refuse_if_taken(at) == 0) {
+        for (; done < n; done++) {
+            fds[done] = open_bound(&here, true);
+            if (fds[done] < 0)
+                break;
+            here = sock_local(fds[done]); /* port 0 is settled by the first */
+            if (listen(fds[done], backlog) != 0) {
+                done++;
+                break;
+            }
+        }
+        if (done == n && n > 0)
+            return 0;
+    }
+    int  why = errno;
+    char text[ADDR_TEXT_MAX];
+    err_system(err, why, "listen on %s", addr_format(at, text));
+    while (done > 0)
+        sock_close(fds[--done]);
+    return -1;
+}
+
+int listener_accept(int fd, struct addr *peer)
+{
+    struct sockaddr_storage ss;
+    for (;;) {
+        socklen_t len = sizeof ss;
+        int       conn = accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (conn >= 0) {
+            *peer = addr_from_sockaddr((const struct sockaddr *)&ss);
+            return conn;
+        }
+        /* accept(2): errors of the connection itself come up here and concern only it. */
+        if (errno == EAGAIN || errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ||
+            errno == EBADF || errno == EINVAL)
+            return -1;
+    }
+}

@@ -1,0 +1,38 @@
+/* net/sock.h: TCP sockets as bare descriptors: always non-blocking, always close-on-exec. Never logs. */
+#ifndef MQGATE_NET_SOCK_H
+#define MQGATE_NET_SOCK_H
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+
+/* Starts to connect. from: the source address, its port chosen by the kernel at connect time so that every pair of
+ * source address and destination has all ports of its own (IP_BIND_ADDRESS_NO_PORT); NULL: the kernel's choice.
+ * Returns a descriptor that becomes writable when the outcome is there, see sock_error(); or -1, *err (may be NULL)
+ * filled and errno kept. */
+int sock_connect(const struct addr *to, const struct addr *from, struct err *err) MUST_CHECK;
+/* The pending error of a socket (SO_ERROR), 0 for none: how a connect ended. */
+int sock_error(int fd);
+/* -1 is fine. */
+void sock_close(int fd);
+/* Closes with a reset instead of an orderly end: the peer learns at once and nothing lingers here. */
+void sock_reset(int fd);
+
+/* Addresses of a connected or listening socket; unset when it has none any more. */
+struct addr sock_local(int fd);
+struct addr sock_peer(int fd);
+
+struct sock_options {
+    uint32_t keepalive_idle_s; /* 0: no keep-alive probes */
+    uint32_t keepalive_interval_s;
+    uint32_t keepalive_probes;
+    uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0: the system's */
+};
+
+/* TCP_NODELAY and the options. What the kernel refuses is left at its default: no session fails for it. */
+void sock_tune(int fd, const struct sock_options *options);
+/* For a peer on this machine: a congestion control that costs less than the system's choice for the open network. */
+void sock_tune_loopback(int fd);
+
+#endif

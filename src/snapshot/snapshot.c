@@ -1,0 +1,230 @@
+#include "snapshot/snapshot.h"
+
+#include <stdlib.h>
+
+#include "base/macros.h"
+#include "conf/load.h"
+
+static const enum tls_version tls_versions[] = {[CONF_TLS_1_2] = TLS_VERSION_1_2, [CONF_TLS_1_3] = TLS_VERSION_1_3};
+static const enum tls_verify  tls_verifies[] = {
+     [VERIFY_NONE] = TLS_VERIFY_NONE, [VERIFY_OPTIONAL] = TLS_VERIFY_OPTIONAL, [VERIFY_REQUIRED] = TLS_VERIFY_REQUIRED};
+
+static void on_tls_warning(void *user, const char *text)
+{
+    log_warn((struct log *)user, "tls_warning", LOG_STR("text", text));
+}
+
+static struct tls_server *build_tls_server(const struct conf_tls *conf, struct tls_tickets *tickets, struct log *log,
+                                           struct err *err)
+{
+    struct tls_certificate_files *files = calloc(conf->n_certificates, sizeof *files);
+    if (files == NULL) {
+        err_set(err, "out of memory");
+        return NULL;
+    }
+    for (size_t i = 0; i < conf->n_certificates; i++)
+        files[i] = (struct tls_certificate_files){conf->certificates[i].chain, conf->certificates[i].key};
+    const struct tls_server_settings settings = {
+        .certificates = files,
+        .n_certificates = conf->n_certificates,
+        .min_version = tls_versions[conf->min_version],
+        .ciphers = conf->ciphers,
+        .ciphersuites = conf->ciphersuites,
+        .groups = conf->groups,
+        .alpn = conf->alpn.at,
+        .n_alpn = conf->alpn.n,
+        .client_ca = conf->client_ca,
+        .verify = tls_verifies[conf->verify],
+        .crl = conf->crl,
+        .tickets = conf->session_tickets ? tickets : NULL,
+    };
+    struct tls_server *server = tls_server_new(&settings, on_tls_warning, log, err);
+    free(files);
+    return server;
+}
+
+static struct tls_client *build_tls_client(const struct conf_tls_client *conf, struct log *log, struct err *err)
+{
+    const struct tls_client_settings settings = {
+        .ca = conf->ca,
+        .verify = tls_verifies[conf->verify],
+        .chain = conf->chain,
+        .key = conf->key,
+        .min_version = tls_versions[conf->min_version],
+    };
+    return tls_client_new(&settings, on_tls_warning, log, err);
+}
+
+static bool build_tls(struct snapshot *snap, struct tls_tickets *tickets, struct log *log, struct err *err)
+{
+    const struct conf *conf = snap->conf;
+    for (size_t i = 0; i < conf->n_tls; i++) {
+        snap->tls[i] = build_tls_server(&conf->tls[i], tickets, log, err);
+        if (snap->tls[i] == NULL) {
+            err_prefix(err, "tls \"%s\"", conf->tls[i].name);
+            return false;
+        }
+    }
+    for (size_t i = 0; i < conf->n_tls_clients; i++) {
+        snap->tls_clients[i] = build_tls_client(&conf->tls_clients[i], log, err);
+        if (snap->tls_clients[i] == NULL) {
+            err_prefix(err, "tls_client \"%s\"", conf->tls_clients[i].name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool build_server(struct snapshot *snap, const struct conf_backend *backend, const struct conf_server *conf,
+                         struct snap_server *server)
+{
+    const struct server_limits limits = {.max_connections = conf->max_connections, .backup = conf->backup};
+    server->conf = conf;
+    if (conf->tls != NULL)
+        server->tls = snap->tls_clients[conf->tls - snap->conf->tls_clients];
+    enum server_state state = backend->check.type == CHECK_NONE ? SERVER_UNCHECKED : SERVER_UNKNOWN;
+    server->live = server_new(conf->name, &limits, state);
+    server->counters = counters_new(snap->conf->global.workers, SERVER_COUNTERS);
+    return server->live != NULL && server->counters != NULL;
+}
+
+static bool build_backend(struct snapshot *snap, const struct conf_backend *conf, struct snap_backend *backend)
+{
+    struct server *lives[POOL_SERVERS_MAX];
+    backend->servers = calloc(conf->n_servers, sizeof *backend->servers);
+    if (backend->servers == NULL)
+        return false;
+    backend->conf = conf;
+    for (size_t i = 0; i < conf->n_servers; i++) {
+        if (!build_server(snap, conf, &conf->servers[i], &backend->servers[i]))
+            return false;
+        lives[i] = backend->servers[i].live;
+    }
+    backend->pool = pool_new(lives, conf->n_servers, snap->conf->global.workers);
+    return backend->pool != NULL;
+}
+
+static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, struct snap_listener *listener)
+{
+    listener->conf = conf;
+    listener->backend = &snap->backends[conf->backend - snap->conf->backends];
+    if (conf->tls != NULL)
+        listener->tls = snap->tls[conf->tls - snap->conf->tls];
+    listener->counters = counters_new(snap->conf->global.workers, LISTENER_COUNTERS);
+    return listener->counters != NULL;
+}
+
+static bool build_tables(struct snapshot *snap)
+{
+    const struct conf *conf = snap->conf;
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        if (!build_backend(snap, &conf->backends[i], &snap->backends[i]))
+            return false;
+    }
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        if (!build_listener(snap, &conf->listeners[i], &snap->listeners[i]))
+            return false;
+    }
+    snap->workers = counters_new(conf->global.workers, WORKER_COUNTERS);
+    return snap->workers != NULL;
+}
+
+/* calloc() for no elements may answer NULL, which would look like a failure. */
+static void *table(size_t n, size_t size)
+{
+    return calloc(n > 0 ? n : 1, size);
+}
+
+static bool make_room(struct snapshot *snap)
+{
+    const struct conf *conf = snap->conf;
+    snap->listeners = table(conf->n_listeners, sizeof *snap->listeners);
+    snap->backends = table(conf->n_backends, sizeof *snap->backends);
+    snap->tls = table(conf->n_tls, sizeof(struct tls_server *));
+    snap->tls_clients = table(conf->n_tls_clients, sizeof(struct tls_client *));
+    return snap->listeners != NULL && snap->backends != NULL && snap->tls != NULL && snap->tls_clients != NULL;
+}
+
+static void free_backend(struct snap_backend *backend)
+{
+    pool_free(backend->pool);
+    for (size_t i = 0; backend->servers != NULL && backend->conf != NULL && i < backend->conf->n_servers; i++) {
+        server_free(backend->servers[i].live);
+        counters_free(backend->servers[i].counters);
+    }
+    free(backend->servers);
+}
+
+/* All but the configuration. */
+static void free_tables(struct snapshot *snap)
+{
+    const struct conf *conf = snap->conf;
+    for (size_t i = 0; snap->listeners != NULL && i < conf->n_listeners; i++)
+        counters_free(snap->listeners[i].counters);
+    for (size_t i = 0; snap->backends != NULL && i < conf->n_backends; i++)
+        free_backend(&snap->backends[i]);
+    for (size_t i = 0; snap->tls != NULL && i < conf->n_tls; i++)
+        tls_server_free(snap->tls[i]);
+    for (size_t i = 0; snap->tls_clients != NULL && i < conf->n_tls_clients; i++)
+        tls_client_free(snap->tls_clients[i]);
+    counters_free(snap->workers);
+    free(snap->listeners);
+    free(snap->backends);
+    free((void *)snap->tls);
+    free((void *)snap->tls_clients);
+}
+
+struct snapshot *snapshot_build(struct conf *conf, struct tls_tickets *tickets, struct log *log, struct err *err)
+{
+    struct snapshot *snap = calloc(1, sizeof *snap);
+    err_set(err, "out of memory");
+    if (snap == NULL)
+        return NULL;
+    snap->conf = conf;
+    atomic_init(&snap->refs, 1);
+    if (make_room(snap) && build_tls(snap, tickets, log, err)) {
+        if (build_tables(snap))
+            return snap;
+        err_set(err, "out of memory");
+    }
+    free_tables(snap);
+    free(snap);
+    return NULL;
+}
+
+struct snapshot *snapshot_ref(struct snapshot *snap)
+{
+    atomic_fetch_add_explicit(&snap->refs, 1, memory_order_relaxed);
+    return snap;
+}
+
+void snapshot_unref(struct snapshot *snap)
+{
+    if (snap == NULL || atomic_fetch_sub_explicit(&snap->refs, 1, memory_order_acq_rel) > 1)
+        return;
+    free_tables(snap);
+    conf_free(snap->conf);
+    free(snap);
+}
+
+static bool is_used(const struct snapshot *snap, const struct snap_backend *backend)
+{
+    for (size_t i = 0; i < snap->conf->n_listeners; i++) {
+        if (snap->listeners[i].backend == backend)
+            return true;
+    }
+    return false;
+}
+
+bool snapshot_is_healthy(const struct snapshot *snap)
+{
+    bool all = snap->conf->admin.healthy_when == HEALTHY_ALL;
+    for (size_t i = 0; i < snap->conf->n_backends; i++) {
+        if (!is_used(snap, &snap->backends[i]))
+            continue;
+        bool healthy = pool_is_healthy(snap->backends[i].pool);
+        if (healthy != all)
+            return healthy;
+    }
+    return all;
+}
