@@ -61,11 +61,16 @@ static void ring_put(struct log_ring *ring, enum log_level level, const char *li
     atomic_store(&ring->written, at + sizeof rec + len);
 }
 
+bool log_ring_waits(const struct log_ring *ring)
+{
+    return atomic_load(&ring->written) != atomic_load_explicit(&ring->read, memory_order_relaxed);
+}
+
 size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_level *level)
 {
     struct record rec;
     uint64_t      at = atomic_load_explicit(&ring->read, memory_order_relaxed);
-    if (atomic_load(&ring->written) == at)
+    if (!log_ring_waits(ring))
         return 0;
     copy_out(ring, at, &rec, sizeof rec);
     copy_out(ring, at + sizeof rec, out, rec.len);

@@ -62,6 +62,8 @@ struct log_ring *log_ring_new(void);
 void             log_ring_free(struct log_ring *ring);
 /* Reader's side: copies the oldest line, without its line end, and its level; returns its length, 0 when empty. */
 size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_level *level);
+/* A line is there to be taken. Reader's side. */
+bool log_ring_waits(const struct log_ring *ring);
 /* Lines dropped since the last call. Reader's side. */
 uint64_t log_ring_dropped(struct log_ring *ring);
 

@@ -1,0 +1,85 @@
+#include "daemon/daemon.h"
+
+#include <stdio.h>
+
+#include "conf/load.h"
+#include "conf/print.h"
+#include "daemon/options.h"
+#include "daemon/process.h"
+#include "daemon/version.h"
+
+static void print_errors(const struct conf_errors *errors)
+{
+    for (const struct conf_error *e = errors->list; e != NULL; e = e->next)
+        fprintf(stderr, "mqgate: %s\n", e->text);
+    if (errors->out_of_memory)
+        fprintf(stderr, "mqgate: out of memory\n");
+    fprintf(stderr, "mqgate: %zu error%s in the configuration\n", errors->n, errors->n == 1 ? "" : "s");
+}
+
+/* NULL when it is bad; then everything has been said. */
+static struct conf *load(const char *file)
+{
+    struct conf_errors errors = {0};
+    struct conf       *conf = conf_load(file, &errors);
+    if (conf == NULL)
+        print_errors(&errors);
+    conf_errors_free(&errors);
+    return conf;
+}
+
+static int print_config(struct conf *conf)
+{
+    int answer = conf_print(conf, stdout);
+    conf_free(conf);
+    if (answer == 0 && fflush(stdout) == 0)
+        return EXIT_OK;
+    perror("mqgate: standard output");
+    return EXIT_NOT_STARTED;
+}
+
+/* All that a start would find wrong short of opening sockets: certificates are read too. */
+static int check(struct conf *conf, const char *file)
+{
+    struct log_settings settings = {.level = LEVEL_WARN, .format = FORMAT_LOGFMT, .wake_fd = -1};
+    struct log          log = {.settings = &settings};
+    struct err          err;
+    struct tls_tickets *tickets = tls_tickets_new(&err);
+    struct snapshot    *snap = tickets != NULL ? snapshot_build(conf, tickets, &log, &err) : NULL;
+    if (snap == NULL) {
+        fprintf(stderr, "mqgate: %s: %s\n", file, err.text);
+        conf_free(conf);
+    } else {
+        printf("%s: the configuration is valid\n", file);
+    }
+    int status = snap != NULL ? EXIT_OK : EXIT_BAD_CONFIG;
+    snapshot_unref(snap);
+    tls_tickets_free(tickets);
+    return status;
+}
+
+int daemon_run(int argc, char **argv)
+{
+    struct options options = options_parse(argc, argv);
+    switch (options.action) {
+    case ACTION_BAD_USAGE:
+        return EXIT_BAD_USAGE;
+    case ACTION_HELP:
+        options_usage(stdout);
+        return EXIT_OK;
+    case ACTION_VERSION:
+    case ACTION_LIBRARIES:
+        version_print(options.action == ACTION_LIBRARIES);
+        return EXIT_OK;
+    default:
+        break;
+    }
+    struct conf *conf = load(options.file);
+    if (conf == NULL)
+        return EXIT_BAD_CONFIG;
+    if (options.action == ACTION_PRINT_CONFIG)
+        return print_config(conf);
+    if (options.action == ACTION_CHECK)
+        return check(conf, options.file);
+    return process_run(conf);
+}

@@ -1,0 +1,299 @@
+#include "daemon/process.h"
+
+#include <errno.h>
+#include <ev.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "admin/httpd.h"
+#include "base/clock.h"
+#include "conf/load.h"
+#include "config.h"
+#include "daemon/daemon.h"
+#include "daemon/descriptors.h"
+#include "daemon/log_writer.h"
+#include "daemon/notify.h"
+#include "daemon/privileges.h"
+#include "engine/engine.h"
+#include "health/checker.h"
+#include "net/listener.h"
+#include "net/sock.h"
+
+struct process {
+    struct log_settings log_settings;
+    struct log_writer  *log_writer;
+    struct log          log;
+    struct tls_tickets *tickets;
+    struct snapshot    *snap;
+    const struct conf  *conf; /* the snapshot's */
+    struct ev_loop     *loop;
+    struct engine      *engine;
+    struct health      *health;
+    struct admin       *admin;
+    struct admin_view   view;
+    int                 admin_fd; /* until admin takes it over; -1 */
+    bool                has_pid_file;
+    uint32_t            max_connections; /* effective */
+    struct ev_signal    signals[6];
+    struct ev_async     server_failed;
+    struct ev_timer     rotate_tickets;
+};
+
+/* Runs in a worker's thread. */
+static void on_server_failed_in_worker(void *user)
+{
+    struct process *p = user;
+    ev_async_send(p->loop, &p->server_failed);
+}
+
+static void on_server_failed(struct ev_loop *loop, ev_async *watcher, int revents)
+{
+    struct process *p = watcher->data;
+    (void)loop;
+    (void)revents;
+    health_note_failures(p->health);
+}
+
+static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    struct process *p = watcher->data;
+    (void)revents;
+    log_info(&p->log, "stopping", LOG_STR("signal", strsignal(watcher->signum)),
+             LOG_UINT("sessions", engine_open_sessions(p->engine)));
+    ev_break(loop, EVBREAK_ALL);
+}
+
+/* What other versions do on these signals is no reason to die of them, as their default would have it. */
+static void on_unused_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    struct process *p = watcher->data;
+    (void)loop;
+    (void)revents;
+    log_warn(&p->log, "signal_ignored", LOG_STR("signal", strsignal(watcher->signum)),
+             LOG_STR("why", "not available in this version"));
+}
+
+static void on_rotate_tickets(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct process *p = watcher->data;
+    struct err      err;
+    (void)loop;
+    (void)revents;
+    if (tls_tickets_rotate(p->tickets, &err) != 0)
+        log_error(&p->log, "ticket_rotation_failed", LOG_STR("err", err.text));
+}
+
+static void start_watchers(struct process *p)
+{
+    static const struct {
+        int number;
+        void (*on)(struct ev_loop *, ev_signal *, int);
+    } signals[] = {{SIGTERM, on_stop_signal},   {SIGINT, on_stop_signal},    {SIGQUIT, on_stop_signal},
+                   {SIGHUP, on_unused_signal}, {SIGUSR1, on_unused_signal}, {SIGUSR2, on_unused_signal}};
+    static_assert(ARRAY_LEN(signals) == ARRAY_LEN(p->signals), "a watcher each");
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        ev_signal_init(&p->signals[i], signals[i].on, signals[i].number);
+        p->signals[i].data = p;
+        ev_signal_start(p->loop, &p->signals[i]);
+    }
+    ev_async_init(&p->server_failed, on_server_failed);
+    p->server_failed.data = p;
+    ev_async_start(p->loop, &p->server_failed);
+    ev_timer_init(&p->rotate_tickets, on_rotate_tickets, TICKET_ROTATE_MS / 1e3, TICKET_ROTATE_MS / 1e3);
+    p->rotate_tickets.data = p;
+    ev_timer_start(p->loop, &p->rotate_tickets);
+}
+
+static void stop_watchers(struct process *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(p->signals); i++)
+        ev_signal_stop(p->loop, &p->signals[i]);
+    ev_async_stop(p->loop, &p->server_failed);
+    ev_timer_stop(p->loop, &p->rotate_tickets);
+}
+
+static int open_admin(struct process *p, struct err *err)
+{
+    enum { BACKLOG = 256 };
+    const struct addr *bind = &p->conf->admin.bind;
+    if (!addr_is_set(bind))
+        return 0;
+    if (listener_open(bind, BACKLOG, &p->admin_fd, 1, err) == 0)
+        return 0;
+    err_prefix(err, "admin");
+    return -1;
+}
+
+static int write_pid_file(struct process *p, struct err *err)
+{
+    const char *path = p->conf->global.pid_file;
+    if (path[0] == '\0')
+        return 0;
+    FILE *f = fopen(path, "we");
+    if (f == NULL || fprintf(f, "%d\n", (int)getpid()) < 0 || fflush(f) != 0)
+        err_system(err, errno, "pid_file %s", path);
+    else
+        p->has_pid_file = true;
+    if (f != NULL)
+        (void)fclose(f);
+    return p->has_pid_file ? 0 : -1;
+}
+
+/* Descriptors that are not sessions': loops and their eventfds, listeners, admin, checks, logs, and some to spare. */
+static size_t fixed_descriptors(const struct process *p)
+{
+    enum { A_WORKER = 4, SPARE = 48 };
+    size_t n = SPARE + p->conf->global.workers * A_WORKER + engine_listening_sockets(p->snap) + ADMIN_CONNECTIONS_MAX;
+    for (size_t i = 0; i < p->conf->n_backends; i++)
+        n += p->conf->backends[i].n_servers;
+    return n;
+}
+
+/* Everything that can fail for the operator's or the system's reasons and needs privileges. */
+static int open_all(struct process *p, struct err *err)
+{
+    p->max_connections = descriptors_carry(p->conf->global.max_connections, fixed_descriptors(p), &p->log);
+    const struct engine_settings settings = {.max_connections = p->max_connections,
+                                             .log = &p->log_settings,
+                                             .log_rings = log_writer_rings(p->log_writer) + 1,
+                                             .server_failed = on_server_failed_in_worker,
+                                             .user = p};
+    p->engine = engine_open(p->snap, &settings, err);
+    if (p->engine == NULL || open_admin(p, err) != 0 || write_pid_file(p, err) != 0)
+        return -1;
+    return privileges_drop(p->conf->global.user, p->conf->global.group, err);
+}
+
+static int start_admin(struct process *p, struct err *err)
+{
+    p->view = (struct admin_view){
+        .snap = p->snap, .started_mono_ms = clock_mono_ms(), .state = "running", .accepting = true};
+    if (p->admin_fd < 0)
+        return 0;
+    p->admin = admin_open(p->loop, p->admin_fd, &p->view, &p->log, err);
+    if (p->admin == NULL)
+        return -1;
+    p->admin_fd = -1;
+    return 0;
+}
+
+/* From here on there are threads. */
+static int start_all(struct process *p, struct err *err)
+{
+    if (log_writer_start(p->log_writer, err) != 0)
+        return -1;
+    start_watchers(p);
+    p->health = health_new(p->loop, p->snap, &p->log);
+    if (p->health == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    if (start_admin(p, err) != 0)
+        return -1;
+    return engine_start(p->engine, err);
+}
+
+static void log_listening(struct process *p, struct addr admin)
+{
+    static const char *const plain = NULL;
+    for (size_t i = 0; i < p->conf->n_listeners; i++) {
+        const struct conf_listener *l = &p->conf->listeners[i];
+        for (size_t n = 0; n < l->n_bind; n++) {
+            struct addr at = engine_bound(p->engine, i, n);
+            log_info(&p->log, "listening", LOG_STR("listener", l->name), LOG_ADDR("addr", &at),
+                     LOG_STR("protocol", conf_protocol_names[l->protocol]),
+                     LOG_STR("tls", l->tls != NULL ? l->tls->name : plain), LOG_STR("backend", l->backend->name));
+        }
+    }
+    if (addr_is_set(&admin))
+        log_info(&p->log, "listening", LOG_STR("listener", "admin"), LOG_ADDR("addr", &admin));
+}
+
+static void log_ready(struct process *p)
+{
+    log_info(&p->log, "ready", LOG_STR("version", PACKAGE_VERSION), LOG_STR("node", p->conf->global.node),
+             LOG_INT("pid", getpid()), LOG_UINT("workers", p->conf->global.workers),
+             LOG_UINT("max_connections", p->max_connections));
+    notify_ready();
+}
+
+static void close_all(struct process *p)
+{
+    p->view.accepting = false;
+    p->view.state = "stopping";
+    if (p->engine != NULL)
+        engine_stop(p->engine);
+    admin_close(p->admin);
+    sock_close(p->admin_fd);
+    health_free(p->health);
+    engine_free(p->engine);
+    if (p->has_pid_file)
+        (void)unlink(p->conf->global.pid_file); /* fails when the user we became may not: then it is stale */
+    if (p->loop != NULL) {
+        stop_watchers(p);
+        ev_loop_destroy(p->loop);
+    }
+    log_writer_close(p->log_writer);
+    snapshot_unref(p->snap);
+    tls_tickets_free(p->tickets);
+    privileges_allow_inspection();
+}
+
+static int prepare(struct process *p, struct conf *conf, struct err *err)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
+    if (p->loop == NULL) {
+        err_set(err, "no event loop");
+        return -1;
+    }
+    p->log_writer = log_writer_open(&conf->global.log, conf->global.workers + 1, &p->log_settings, err);
+    if (p->log_writer == NULL)
+        return -1;
+    p->log = (struct log){.settings = &p->log_settings, .ring = log_writer_rings(p->log_writer)[0]};
+    p->tickets = tls_tickets_new(err);
+    return p->tickets != NULL ? 0 : -1;
+}
+
+static int run(struct process *p, struct err *err)
+{
+    if (open_all(p, err) != 0 || start_all(p, err) != 0)
+        return EXIT_NOT_STARTED;
+    log_listening(p, p->admin != NULL ? admin_bound(p->admin) : (struct addr){0});
+    log_ready(p);
+    ev_run(p->loop, 0);
+    notify_stopping();
+    return EXIT_OK;
+}
+
+int process_run(struct conf *conf)
+{
+    struct process *p = calloc(1, sizeof *p);
+    struct err      err = {.text = "out of memory"};
+    int             status = EXIT_NOT_STARTED;
+    if (p != NULL) {
+        p->admin_fd = -1;
+        p->log_settings.wake_fd = -1;
+    }
+    if (p != NULL && prepare(p, conf, &err) == 0) {
+        p->snap = snapshot_build(conf, p->tickets, &p->log, &err);
+        if (p->snap == NULL) {
+            status = EXIT_BAD_CONFIG;
+        } else {
+            p->conf = conf;
+            status = run(p, &err);
+        }
+    }
+    if (status != EXIT_OK)
+        fprintf(stderr, "mqgate: %s%s\n", status == EXIT_NOT_STARTED ? "could not start: " : "", err.text);
+    bool handed_over = p != NULL && p->snap != NULL;
+    if (p != NULL)
+        close_all(p);
+    if (!handed_over)
+        conf_free(conf);
+    free(p);
+    return status;
+}
