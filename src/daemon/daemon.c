@@ -7,6 +7,7 @@
 #include "daemon/options.h"
 #include "daemon/process.h"
 #include "daemon/version.h"
+#include "snapshot/snapshot.h"
 
 static void print_errors(const struct conf_errors *errors)
 {

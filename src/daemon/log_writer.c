@@ -134,8 +134,8 @@ static void tell_dropped(struct log_writer *w, uint64_t n)
     char                   line[LOG_LINE_MAX];
     const struct log_field fields[] = {LOG_UINT("lines", n), LOG_STR("why", "the log target does not keep up"),
                                        LOG_END};
-    size_t len = logline_format(line, atomic_load(&w->settings->format), clock_wall_ms(), LEVEL_WARN, "log_dropped",
-                                fields);
+    size_t                 len =
+        logline_format(line, atomic_load(&w->settings->format), clock_wall_ms(), LEVEL_WARN, "log_dropped", fields);
     put_line(w, LEVEL_WARN, line, len);
 }
 
@@ -182,8 +182,8 @@ static void *run(void *arg)
         drain(w);
         atomic_store(&w->settings->reader_sleeps, true);
         /* A line put before its writer could see that we sleep is seen here; one put after wakes us. */
-        if (!anything_waits(w) && !atomic_load(&w->closing) &&
-            read(w->settings->wake_fd, &count, sizeof count) < 0 && errno != EINTR)
+        if (!anything_waits(w) && !atomic_load(&w->closing) && read(w->settings->wake_fd, &count, sizeof count) < 0 &&
+            errno != EINTR)
             break;
         atomic_store(&w->settings->reader_sleeps, false);
     }

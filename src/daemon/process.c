@@ -1,5 +1,6 @@
 #include "daemon/process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <ev.h>
 #include <fcntl.h>
@@ -34,7 +35,8 @@ struct process {
     struct health      *health;
     struct admin       *admin;
     struct admin_view   view;
-    int                 admin_fd; /* until admin takes it over; -1 */
+    int                 admin_fd;   /* until admin takes it over; -1 */
+    struct addr         admin_addr; /* where it really listens */
     bool                has_pid_file;
     uint32_t            max_connections; /* effective */
     struct ev_signal    signals[6];
@@ -91,7 +93,7 @@ static void start_watchers(struct process *p)
     static const struct {
         int number;
         void (*on)(struct ev_loop *, ev_signal *, int);
-    } signals[] = {{SIGTERM, on_stop_signal},   {SIGINT, on_stop_signal},    {SIGQUIT, on_stop_signal},
+    } signals[] = {{SIGTERM, on_stop_signal},  {SIGINT, on_stop_signal},    {SIGQUIT, on_stop_signal},
                    {SIGHUP, on_unused_signal}, {SIGUSR1, on_unused_signal}, {SIGUSR2, on_unused_signal}};
     static_assert(ARRAY_LEN(signals) == ARRAY_LEN(p->signals), "a watcher each");
     for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
@@ -121,10 +123,12 @@ static int open_admin(struct process *p, struct err *err)
     const struct addr *bind = &p->conf->admin.bind;
     if (!addr_is_set(bind))
         return 0;
-    if (listener_open(bind, BACKLOG, &p->admin_fd, 1, err) == 0)
-        return 0;
-    err_prefix(err, "admin");
-    return -1;
+    if (listener_open(bind, BACKLOG, &p->admin_fd, 1, err) != 0) {
+        err_prefix(err, "admin");
+        return -1;
+    }
+    p->admin_addr = sock_local(p->admin_fd);
+    return 0;
 }
 
 static int write_pid_file(struct process *p, struct err *err)
@@ -169,8 +173,8 @@ static int open_all(struct process *p, struct err *err)
 
 static int start_admin(struct process *p, struct err *err)
 {
-    p->view = (struct admin_view){
-        .snap = p->snap, .started_mono_ms = clock_mono_ms(), .state = "running", .accepting = true};
+    p->view =
+        (struct admin_view){.snap = p->snap, .started_mono_ms = clock_mono_ms(), .state = "running", .accepting = true};
     if (p->admin_fd < 0)
         return 0;
     p->admin = admin_open(p->loop, p->admin_fd, &p->view, &p->log, err);
@@ -196,20 +200,19 @@ static int start_all(struct process *p, struct err *err)
     return engine_start(p->engine, err);
 }
 
-static void log_listening(struct process *p, struct addr admin)
+static void log_listening(struct process *p)
 {
-    static const char *const plain = NULL;
     for (size_t i = 0; i < p->conf->n_listeners; i++) {
         const struct conf_listener *l = &p->conf->listeners[i];
         for (size_t n = 0; n < l->n_bind; n++) {
             struct addr at = engine_bound(p->engine, i, n);
             log_info(&p->log, "listening", LOG_STR("listener", l->name), LOG_ADDR("addr", &at),
                      LOG_STR("protocol", conf_protocol_names[l->protocol]),
-                     LOG_STR("tls", l->tls != NULL ? l->tls->name : plain), LOG_STR("backend", l->backend->name));
+                     LOG_STR("tls", l->tls != NULL ? l->tls->name : NULL), LOG_STR("backend", l->backend->name));
         }
     }
-    if (addr_is_set(&admin))
-        log_info(&p->log, "listening", LOG_STR("listener", "admin"), LOG_ADDR("addr", &admin));
+    if (addr_is_set(&p->admin_addr))
+        log_info(&p->log, "listening", LOG_STR("listener", "admin"), LOG_ADDR("addr", &p->admin_addr));
 }
 
 static void log_ready(struct process *p)
@@ -262,7 +265,7 @@ static int run(struct process *p, struct err *err)
 {
     if (open_all(p, err) != 0 || start_all(p, err) != 0)
         return EXIT_NOT_STARTED;
-    log_listening(p, p->admin != NULL ? admin_bound(p->admin) : (struct addr){0});
+    log_listening(p);
     log_ready(p);
     ev_run(p->loop, 0);
     notify_stopping();
