@@ -287,7 +287,10 @@ void session_side_close(struct session *s, int which)
     struct side *d = &s->side[which];
     ev_io_stop(s->worker->loop, &d->io);
     stream_fini(&d->stream);
-    sock_close(d->stream.fd);
+    if (s->why == WHY_DENIED)
+        sock_reset(d->stream.fd);
+    else
+        sock_close(d->stream.fd);
     d->stream.fd = -1;
 }
 

@@ -50,6 +50,8 @@ void sock_close(int fd)
 
 void sock_reset(int fd)
 {
+    if (fd < 0)
+        return;
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     sock_close(fd);

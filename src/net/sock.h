@@ -16,7 +16,7 @@ int sock_connect(const struct addr *to, const struct addr *from, struct err *err
 int sock_error(int fd);
 /* -1 is fine. */
 void sock_close(int fd);
-/* Closes with a reset instead of an orderly end: the peer learns at once and nothing lingers here. */
+/* Closes with a reset instead of an orderly end: the peer learns at once and nothing lingers here. -1 is fine. */
 void sock_reset(int fd);
 
 /* Addresses of a connected or listening socket; unset when it has none any more. */

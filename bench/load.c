@@ -1,0 +1,131 @@
+/* bench/load: the two ends of a measurement.
+ *
+ *   load sink ADDRESS:PORT              accepts connections and sends back what comes; runs until it is killed
+ *   load hold ADDRESS:PORT N [tls]      opens N connections, sends 64 bytes over each and waits for them to come back,
+ *                                       says "held N", and holds all of them idle until standard input ends
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/addr.h"
+
+static void die(const char *what)
+{
+    perror(what);
+    exit(EXIT_FAILURE);
+}
+
+static int open_socket(const struct addr *at, bool listening)
+{
+    const int on = 1;
+    int       fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        die("socket");
+    if (!listening) {
+        if (connect(fd, &at->sa, addr_socklen(at)) != 0)
+            die("connect");
+        return fd;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, &at->sa, addr_socklen(at)) != 0 || listen(fd, 4096) != 0)
+        die("listen");
+    return fd;
+}
+
+static void watch(int epoll, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
+        die("epoll_ctl");
+}
+
+static void echo(int fd)
+{
+    char    bytes[16384];
+    ssize_t n = recv(fd, bytes, sizeof bytes, 0);
+    if (n <= 0 || send(fd, bytes, (size_t)n, MSG_NOSIGNAL) != n)
+        close(fd);
+}
+
+static void sink(const struct addr *at)
+{
+    int listener = open_socket(at, true);
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    watch(epoll, listener);
+    for (;;) {
+        struct epoll_event events[64];
+        int                n = epoll_wait(epoll, events, 64, -1);
+        for (int i = 0; i < n; i++) {
+            if (events[i].data.fd != listener) {
+                echo(events[i].data.fd);
+                continue;
+            }
+            int fd = accept(listener, NULL, NULL);
+            if (fd >= 0)
+                watch(epoll, fd);
+        }
+    }
+}
+
+static void round_trip(int fd, SSL *ssl)
+{
+    char bytes[64] = "a message";
+    for (int done = 0; done < (int)sizeof bytes;) {
+        int n;
+        if (done == 0 && (ssl ? SSL_write(ssl, bytes, sizeof bytes) : (int)send(fd, bytes, sizeof bytes, 0)) <= 0)
+            die("send");
+        n = ssl ? SSL_read(ssl, bytes, sizeof bytes) : (int)recv(fd, bytes, sizeof bytes, 0);
+        if (n <= 0)
+            die("receive");
+        done += n;
+    }
+}
+
+static void hold(const struct addr *at, int count, bool tls)
+{
+    SSL_CTX *ctx = tls ? SSL_CTX_new(TLS_client_method()) : NULL;
+    if (ctx != NULL)
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    for (int i = 0; i < count; i++) {
+        int  fd = open_socket(at, false);
+        SSL *ssl = NULL;
+        if (tls) {
+            ssl = SSL_new(ctx);
+            if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1)
+                die("TLS handshake");
+        }
+        round_trip(fd, ssl);
+    }
+    printf("held %d\n", count);
+    fflush(stdout);
+    while (getchar() != EOF)
+        continue;
+}
+
+int main(int argc, char **argv)
+{
+    struct rlimit limit;
+    struct addr   at;
+    if (argc < 3 || !addr_parse(argv[2], &at)) {
+        fprintf(stderr, "usage: load sink ADDRESS:PORT | load hold ADDRESS:PORT N [tls]\n");
+        return 2;
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (strcmp(argv[1], "sink") == 0)
+        sink(&at);
+    else if (argc >= 4)
+        hold(&at, atoi(argv[3]), argc >= 5);
+    return 0;
+}
