@@ -26,8 +26,8 @@ static void add_who(struct fields *f, struct session *s, const struct tls_facts 
     add(f, LOG_STR("listener", s->listener->conf->name));
     add(f, LOG_ADDR("client", &s->client));
     add(f, LOG_ADDR("via", s->via != NULL ? &s->via->peer : NULL));
-    add(f, LOG_STR("tls", tls->version));
-    add(f, LOG_STR("cipher", tls->cipher));
+    add(f, LOG_STR("tls", or_null(tls->version)));
+    add(f, LOG_STR("cipher", or_null(tls->cipher)));
     add(f, LOG_STR("sni", or_null(tls->sni)));
     add(f, LOG_STR("cn", or_null(tls->peer_cn)));
     add(f, LOG_STR("backend", s->listener->backend->conf->name));
