@@ -297,7 +297,8 @@ void session_side_close(struct session *s, int which)
 /* A peer that is still there hears a close_notify, if that fits into the socket now: more is not tried. */
 static void say_goodbye(struct session *s, int which)
 {
-    if (!s->flow[which == CLIENT ? DOWN : UP].shut) {
+    const struct flow *to = &s->flow[which == CLIENT ? DOWN : UP];
+    if (!to->shut && to->buf == NULL) {
         enum io not_waited_for = stream_shutdown(&s->side[which].stream);
         (void)not_waited_for;
     }
