@@ -30,25 +30,31 @@ struct tls_server_settings {
     const char *const                  *alpn; /* in order of preference; none: ALPN is not answered */
     size_t                              n_alpn;
     const char                         *client_ca; /* PEM file or "" */
-    enum tls_verify                     verify;
-    const char                         *crl;     /* PEM file or "" */
-    struct tls_tickets                 *tickets; /* NULL: no session tickets; must outlive the context */
+    enum tls_verify                     verify;    /* optional: none will do, but a bad one will not */
+    const char                         *crl;       /* PEM file or "": of the issuer of each client, see tls/trust.h */
+    struct tls_tickets                 *tickets;   /* NULL: no session tickets; must outlive the context */
 };
 
 struct tls_client_settings {
-    const char      *ca; /* PEM file; "" = the system's */
-    enum tls_verify  verify;
+    const char      *ca;          /* PEM file; "" = the system's */
+    enum tls_verify  verify;      /* optional is required: a server always has a certificate */
     const char      *chain, *key; /* both "" = no client certificate */
     enum tls_version min_version;
 };
 
-/* Called once for each thing that works but should be looked at: a certificate that has expired or is about to. */
+/* Called once for each thing that works but should be looked at: a certificate that has expired or will within 14 days,
+ * a key that every user of the machine can read. */
 typedef void tls_warn_fn(void *user, const char *text);
 
 struct tls_server; /* one "tls" section made live */
 struct tls_client; /* one "tls_client" section made live */
 
-/* NULL and *err naming the file. warn may be NULL. Free with tls_server_free(). */
+/* NULL and *err naming the file. warn may be NULL. Free with tls_server_free(), after the last stream started with it.
+ *
+ * The certificate is chosen by server name: an exact name goes before a wildcard, and of several certificates with keys
+ * of one kind the one written first. A client that names nothing known gets the first, and certificates with keys of
+ * other kinds that have all its names. A session is resumed under the same min_version, ciphers, verify, client_ca and
+ * crl only, by the contents of those files; so a reload that changes none of them keeps sessions resumable. */
 struct tls_server *tls_server_new(const struct tls_server_settings *settings, tls_warn_fn *warn, void *user,
                                   struct err *err);
 void               tls_server_free(struct tls_server *server); /* NULL is fine */

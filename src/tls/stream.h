@@ -14,9 +14,9 @@
 
 enum io {
     IO_OK,         /* done; for read and write *n >= 1 bytes moved */
-    IO_WANT_READ,  /* wait until the socket is readable, then call again */
+    IO_WANT_READ,  /* wait until the socket is readable (it may be already: wait by level), then call again */
     IO_WANT_WRITE, /* wait until it is writable, then call again */
-    IO_EOF,        /* read: the peer ended its direction in order (FIN, or close_notify) */
+    IO_EOF,        /* read: the peer ended its direction (FIN, or close_notify; many devices send FIN alone) */
     IO_RESET,      /* the peer or the network is gone; errno tells */
     IO_FAILED,     /* TLS: the peer broke the protocol or could not be trusted; stream_failure() tells */
     IO_NO_MEMORY
@@ -37,27 +37,29 @@ static inline struct stream stream_plain(int fd)
 /* Bytes of the ClientHello that were read before are given in `seen` and copied. False when memory is out: then the
  * stream is still plain. */
 bool stream_start_server(struct stream *s, const struct tls_server *server, struct slice seen) MUST_CHECK;
-/* sni: the name to send and to check the certificate against; an IP address is only checked against. NULL or "": the
- * chain alone is checked. */
+/* sni: the name to send and to check the certificate against, at most 255 bytes; an IP address is only checked against.
+ * NULL or "": the chain alone is checked. False when memory is out, as above. */
 bool stream_start_client(struct stream *s, const struct tls_client *client, const char *sni) MUST_CHECK;
-/* IO_OK when the handshake is complete. Never IO_NO_MEMORY for a caller's fault. */
+/* IO_OK when the handshake is complete; IO_EOF when the peer closed before it was. */
 enum io stream_handshake(struct stream *s) MUST_CHECK;
 
-/* Reads at most cap bytes into to. */
+/* IO_RESET, IO_FAILED and IO_NO_MEMORY are final on a TLS stream: later calls say the same again. */
+/* Reads at most cap bytes into to; cap >= 1. */
 enum io stream_read(struct stream *s, uint8_t *to, size_t cap, size_t *n) MUST_CHECK;
-/* Writes some of bytes; *n may be less than bytes.len. After IO_WANT_* call again with the same bytes first (they may
- * have moved in memory, and more may stand behind them). */
+/* Writes some of bytes, of which there is at least one; *n may be less than bytes.len. After IO_WANT_* call again with
+ * the same bytes first (they may have moved in memory, and more may stand behind them). */
 enum io stream_write(struct stream *s, struct slice bytes, size_t *n) MUST_CHECK;
 /* Decrypted or undecrypted bytes wait inside the stream: the socket need not become readable for stream_read() to
  * return something. Always false on a plain stream. */
 bool stream_has_pending(const struct stream *s);
-/* Ends our direction: close_notify when TLS, then shutdown(2) for writing. IO_OK, or IO_WANT_WRITE, or IO_RESET. */
+/* Ends our direction: close_notify when TLS, then shutdown(2) for writing. IO_OK, or IO_WANT_WRITE, or IO_RESET. The
+ * peer may go on sending. Every stream_write() must have ended. */
 enum io stream_shutdown(struct stream *s) MUST_CHECK;
 /* Frees the TLS half, wiping secrets; fd stays open and is the caller's to close. */
 void stream_fini(struct stream *s);
 
-/* Why stream_handshake(), stream_read() or stream_write() last said IO_FAILED: short, one line, from OpenSSL. "" when
- * nothing failed. Valid until the next call on the stream. */
+/* Why stream_handshake(), stream_read() or stream_write() said IO_FAILED: short, one line, from OpenSSL. "" when
+ * nothing failed. Static. */
 const char *stream_failure(const struct stream *s);
 
 enum { TLS_NAME_MAX = 256 }; /* bytes, NUL included; a DNS name has at most 255 */
@@ -77,7 +79,8 @@ struct tls_facts {
     bool        resumed;
 };
 
-/* False, and out zeroed, on a plain stream or before the handshake is complete. */
+/* False, and out empty, on a plain stream or before the handshake is complete. Still there when the connection ended.
+ */
 bool stream_facts(const struct stream *s, struct tls_facts *out);
 
 #endif

@@ -3,8 +3,6 @@
 #ifndef MQGATE_TLS_TICKET_H
 #define MQGATE_TLS_TICKET_H
 
-#include <stdint.h>
-
 #include "base/err.h"
 
 struct tls_tickets;
@@ -13,8 +11,9 @@ struct tls_tickets;
 struct tls_tickets *tls_tickets_new(struct err *err);
 /* Wipes the keys. No context may use them any more. NULL is fine. */
 void tls_tickets_free(struct tls_tickets *tickets);
-/* A new key seals from now on; tickets of the last TICKET_KEYS_KEPT keys are still taken. Call it from one thread,
- * every TICKET_ROTATE_MS; handshakes in other threads go on meanwhile. 0, or -1 and *err (the old keys stay). */
+/* A new key seals from now on; tickets of the last TICKET_KEYS_KEPT keys, the new one among them, are taken. Call it
+ * from one thread, every TICKET_ROTATE_MS; handshakes in other threads go on meanwhile. 0, or -1 and *err (the old keys
+ * stay). */
 enum { TICKET_KEYS_KEPT = 3, TICKET_ROTATE_MS = 8 * 3600 * 1000 };
 int tls_tickets_rotate(struct tls_tickets *tickets, struct err *err);
 

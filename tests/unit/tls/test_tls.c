@@ -1,0 +1,14 @@
+/* Unit tests of room tls/. */
+#include <check.h>
+
+#include "support/unit.h"
+#include "unit/tls/suites.h"
+
+int main(void)
+{
+    Suite *suite = suite_create("tls");
+    suite_add_tcase(suite, context_tests());
+    suite_add_tcase(suite, verify_tests());
+    suite_add_tcase(suite, stream_tests());
+    return unit_run(suite);
+}
