@@ -336,6 +336,7 @@ void tls_server_free(struct tls_server *server)
     free(server->alpn);
     BIO_meth_free(server->method);
     free(server);
+    ERR_clear_error();
 }
 
 /* ---- a client ---- */
@@ -406,4 +407,5 @@ void tls_client_free(struct tls_client *client)
     SSL_CTX_free(client->ctx);
     BIO_meth_free(client->method);
     free(client);
+    ERR_clear_error();
 }

@@ -40,15 +40,20 @@ static int take_certificates(struct trust *trust, struct pem_file file, struct w
     return taken == n ? 0 : -1;
 }
 
-static bool take_crl(struct trust *trust, struct pem_file file, X509_CRL *crl, struct warn_to to)
+static void warn_if_expired(struct pem_file file, const X509_CRL *crl, struct warn_to to)
 {
-    unsigned char    md[EVP_MAX_MD_SIZE];
-    unsigned         len = 0;
-    char             text[TIME_TEXT_MAX];
     const ASN1_TIME *next = X509_CRL_get0_nextUpdate(crl);
-    if (next != NULL && X509_cmp_current_time(next) < 0)
-        warn_say(to, "%s %s: has expired on %s, peers of its issuer are refused", file.what, file.path,
-                 time_format(next, text));
+    char             text[TIME_TEXT_MAX];
+    if (next == NULL || X509_cmp_current_time(next) >= 0)
+        return;
+    warn_say(to, "%s %s: has expired on %s, so clients of its issuer are refused", file.what, file.path,
+             time_format(next, text));
+}
+
+static bool take_crl(struct trust *trust, X509_CRL *crl)
+{
+    unsigned char md[EVP_MAX_MD_SIZE];
+    unsigned      len = 0;
     return X509_STORE_add_crl(trust->store, crl) == 1 && X509_CRL_digest(crl, EVP_sha256(), md, &len) == 1 &&
            digest_add(trust->digest, md, len);
 }
@@ -59,8 +64,8 @@ static int take_crls(struct trust *trust, struct pem_file file, struct warn_to t
     if (all == NULL)
         return -1;
     int taken = 0, n = sk_X509_CRL_num(all);
-    while (taken < n && take_crl(trust, file, sk_X509_CRL_value(all, taken), to))
-        taken++;
+    while (taken < n && take_crl(trust, sk_X509_CRL_value(all, taken)))
+        warn_if_expired(file, sk_X509_CRL_value(all, taken++), to);
     if (taken < n)
         err_openssl(err, "%s %s", file.what, file.path);
     sk_X509_CRL_pop_free(all, X509_CRL_free);

@@ -46,8 +46,38 @@ static void yard_add_clients(const struct pki_identity *ca, const struct pki_ide
     yard_add("device", (struct pki_wish){.cn = "g\xC3\xA4rt-7", .issuer = ca});
     yard_add("revoked", (struct pki_wish){.cn = "thief", .issuer = ca});
     yard_add("late", (struct pki_wish){"late", NULL, ca, -9 * DAY_S, -2 * DAY_S, false, false});
+    yard_add("brief", (struct pki_wish){"brief", NULL, ca, -3600, 3600, false, false});
     yard_add("stranger", (struct pki_wish){.cn = "stranger", .issuer = other});
     yard_add("control", (struct pki_wish){.cn = "a\nb", .issuer = ca});
+}
+
+/* path gets what is in first and then what is in second. */
+static void join_files(const char *path, const char *first, const char *second)
+{
+    const char *const from[] = {first, second};
+    FILE             *to = fopen(path, "we");
+    for (int i = 0; i < 2; i++) {
+        FILE *f = fopen(from[i], "re");
+        for (int c; to != NULL && f != NULL && (c = getc(f)) != EOF;)
+            (void)putc(c, to);
+        if (f == NULL || fclose(f) != 0)
+            abort();
+    }
+    if (to == NULL || fclose(to) != 0)
+        abort();
+}
+
+static void yard_add_fleet(const struct pki_identity *ca)
+{
+    struct pki_identity below = pki_make(&(struct pki_wish){.cn = "fleet CA", .issuer = ca, .ca = true});
+    struct pki_identity client = pki_make(&(struct pki_wish){.cn = "truck", .issuer = &below});
+    pki_write_chain("fleet.pem", &client, &below);
+    pki_write_key("fleet.key", &client, NULL);
+    pki_write_crl("fleet-crl.pem", &below, NULL, 30L * DAY_S);
+    pki_write_crl("revoking.pem", ca, &below, 30L * DAY_S);
+    join_files("no-fleet-crl.pem", "fleet-crl.pem", "revoking.pem");
+    pki_free(&below);
+    pki_free(&client);
 }
 
 void yard_make(void)
@@ -61,6 +91,7 @@ void yard_make(void)
     pki_write_chain("other-ca.pem", &other, NULL);
     yard_add_servers(&ca);
     yard_add_clients(&ca, &other);
+    yard_add_fleet(&ca);
     pki_write_crl("other-crl.pem", &other, NULL, 30L * DAY_S);
     pki_write_crl("old-crl.pem", &ca, NULL, -3600);
     pki_write_text("empty.pem", "");

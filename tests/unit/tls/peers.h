@@ -20,9 +20,12 @@
  *   expired.pem soon.pem future.pem         a.example out of its time; ends in five days and a bit
  *   device.pem revoked.pem late.pem         clients: good, revoked by crl.pem, expired
  *   stranger.pem control.pem                client of other-ca; client with a line feed in its name
+ *   brief.pem                               client, good for an hour
+ *   fleet.pem                               client of an authority below ca, whose certificate stands behind it
  *   X.key                                   the key of each X.pem, no passphrase
  *   locked.key                              ec.key behind a passphrase
  *   crl.pem other-crl.pem old-crl.pem       of ca, of other-ca, of ca and expired
+ *   fleet-crl.pem no-fleet-crl.pem          of the authority below ca; that, and one of ca that revokes this authority
  *   empty.pem broken.pem                    no PEM at all, and PEM cut short */
 void yard_make(void);
 void yard_remove(void);

@@ -1,6 +1,7 @@
 /* Whom we believe, on either side, and what a session ticket is worth. */
 #include <openssl/err.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -22,7 +23,7 @@ static void use_identity(struct peer *peer, const char *name)
 {
     char path[64];
     (void)snprintf(path, sizeof path, "%s.pem", name);
-    ck_assert_int_eq(SSL_CTX_use_certificate_file(peer->ctx, path, SSL_FILETYPE_PEM), 1);
+    ck_assert_int_eq(SSL_CTX_use_certificate_chain_file(peer->ctx, path), 1);
     (void)snprintf(path, sizeof path, "%s.key", name);
     ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(peer->ctx, path, SSL_FILETYPE_PEM), 1);
 }
@@ -103,6 +104,23 @@ START_TEST(a_revocation_list_must_be_that_of_the_issuer_and_fresh)
     server = verifying_server(TLS_VERIFY_REQUIRED, "old-crl.pem");
     expect_client(server, versions[_i], "device", "CRL has expired", &facts);
     tls_server_free(server);
+}
+END_TEST
+
+static void expect_fleet(int version, const char *crl, const char *why)
+{
+    struct tls_facts   facts;
+    struct tls_server *server = verifying_server(TLS_VERIFY_REQUIRED, crl);
+    expect_client(server, version, "fleet", why, &facts);
+    tls_server_free(server);
+}
+
+START_TEST(authorities_above_the_issuer_are_checked_where_there_is_a_list_for_them)
+{
+    expect_fleet(versions[_i], "", "");
+    expect_fleet(versions[_i], "fleet-crl.pem", "");
+    expect_fleet(versions[_i], "crl.pem", "unable to get certificate CRL"); /* of the root alone */
+    expect_fleet(versions[_i], "no-fleet-crl.pem", "certificate revoked");
 }
 END_TEST
 
@@ -217,6 +235,18 @@ END_TEST
 
 /* ---- tickets ---- */
 
+/* OpenSSL asks this program's time(), which is the real one but for those who set the offset. */
+static time_t time_offset_s;
+
+time_t time(time_t *out)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (out != NULL)
+        *out = now.tv_sec + time_offset_s;
+    return now.tv_sec + time_offset_s;
+}
+
 static struct tls_tickets *new_tickets(void)
 {
     struct err          err = {""};
@@ -277,6 +307,36 @@ START_TEST(a_ticket_is_good_for_every_context_with_the_same_keys_and_trust)
     tls_server_free(old);
     tls_server_free(reloaded);
     tls_server_free(stricter);
+    tls_tickets_free(tickets);
+}
+END_TEST
+
+START_TEST(a_ticket_does_not_outlive_the_certificate_of_its_client)
+{
+    struct tls_tickets        *tickets = new_tickets();
+    struct tls_server_settings settings = server_settings("ec", NULL, NULL);
+    struct tls_facts           facts;
+    settings.tickets = tickets;
+    settings.verify = TLS_VERIFY_REQUIRED;
+    settings.client_ca = "ca.pem";
+    struct tls_server *server = server_from(&settings);
+    struct peer        peer = peer_new();
+    use_identity(&peer, "brief");
+    ck_assert_int_eq(SSL_CTX_set_max_proto_version(peer.ctx, versions[_i]), 1);
+    SSL_SESSION *session = visit(&peer, server, NULL, NULL, &facts);
+    time_offset_s = 1800;
+    session = visit(&peer, server, session, NULL, &facts);
+    ck_assert(facts.resumed);
+    time_offset_s = 7200;
+    struct stream s = stream_plain(peer_connect(&peer, NULL));
+    ck_assert_int_eq(SSL_set_session(peer.ssl, session), 1);
+    ck_assert(stream_start_server(&s, server, slice_of(NULL, 0)));
+    ck_assert_int_eq(peer_meet(&peer, &s), IO_FAILED);
+    ck_assert_str_eq(stream_failure(&s), "certificate has expired");
+    SSL_SESSION_free(session);
+    peer_hang_up(&peer, &s);
+    peer_free(&peer);
+    tls_server_free(server);
     tls_tickets_free(tickets);
 }
 END_TEST
@@ -344,11 +404,13 @@ TCase *verify_tests(void)
     tcase_add_loop_test(tests, a_client_that_may_show_a_certificate_need_not_but_a_bad_one_is_refused, 0, n);
     tcase_add_loop_test(tests, a_client_that_is_not_asked_shows_nothing, 0, n);
     tcase_add_loop_test(tests, a_revocation_list_must_be_that_of_the_issuer_and_fresh, 0, n);
+    tcase_add_loop_test(tests, authorities_above_the_issuer_are_checked_where_there_is_a_list_for_them, 0, n);
     tcase_add_test(tests, the_names_of_trusted_authorities_are_sent_to_clients);
     tcase_add_test(tests, a_server_is_believed_for_its_name_and_its_authority);
     tcase_add_test(tests, a_server_that_asks_gets_our_certificate);
     tcase_add_test(tests, a_bad_file_of_a_client_is_named);
     tcase_add_loop_test(tests, a_ticket_is_good_for_every_context_with_the_same_keys_and_trust, 0, n);
+    tcase_add_loop_test(tests, a_ticket_does_not_outlive_the_certificate_of_its_client, 0, n);
     tcase_add_loop_test(tests, a_ticket_outlives_rotations_as_long_as_its_key_is_kept_and_is_renewed, 0, n);
     tcase_add_loop_test(tests, without_keys_no_ticket_is_given_and_no_session_id_either, 0, n);
     return tests;
