@@ -102,7 +102,7 @@ static int set_algorithms(SSL_CTX *ctx, const struct tls_server_settings *s, str
         err_openssl(err, "ciphersuites \"%s\"", s->ciphersuites);
         return -1;
     }
-    if (s->groups[0] != '\0' && SSL_CTX_set1_groups_list(ctx, s->groups) != 1) {
+    if (s->groups[0] != '\0' && SSL_CTX_set1_groups_list(ctx, openssl_text(s->groups)) != 1) {
         err_openssl(err, "groups \"%s\"", s->groups);
         return -1;
     }

@@ -149,7 +149,7 @@ static bool expect_peer(SSL *ssl, bool verifies, const char *name)
         return true;
     if (addr_parse_ip(name, &ip))
         return !verifies || X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
-    if (SSL_set_tlsext_host_name(ssl, name) != 1)
+    if (SSL_set_tlsext_host_name(ssl, openssl_text(name)) != 1)
         return false;
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return !verifies || SSL_set1_host(ssl, name) == 1;

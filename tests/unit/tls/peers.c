@@ -1,4 +1,5 @@
 #include "unit/tls/peers.h"
+#include "tls/live.h"
 
 #include <dirent.h>
 #include <openssl/err.h>
@@ -7,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "tls/live.h"
 
 enum { DAY_S = 24 * 3600 };
 
@@ -161,7 +164,7 @@ int peer_connect(struct peer *peer, const char *sni)
     SSL_set_bio(peer->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
     SSL_set_connect_state(peer->ssl);
     if (sni != NULL)
-        ck_assert_int_eq(SSL_set_tlsext_host_name(peer->ssl, sni), 1);
+        ck_assert_int_eq(SSL_set_tlsext_host_name(peer->ssl, openssl_text(sni)), 1);
     return fds[1];
 }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/macros.h"
+#include "tls/live.h"
 #include "unit/tls/peers.h"
 #include "unit/tls/suites.h"
 
@@ -67,7 +68,7 @@ static void expect_kind(const struct tls_server *server, const char *sni, int ve
 {
     struct tls_facts facts;
     struct peer      peer = peer_new();
-    ck_assert_int_eq(SSL_CTX_set1_sigalgs_list(peer.ctx, algorithms), 1);
+    ck_assert_int_eq(SSL_CTX_set1_sigalgs_list(peer.ctx, openssl_text(algorithms)), 1);
     ck_assert_int_eq(SSL_CTX_set_max_proto_version(peer.ctx, version), 1);
     struct stream s = peer_join(&peer, server, sni);
     ck_assert_msg(peer_saw(&peer, shown), "%s for %s in %x", shown, algorithms, (unsigned)version);
