@@ -83,25 +83,28 @@ void deadline_touch(struct deadline *d, uint64_t now_ms)
     append(list, d, now_ms);
 }
 
+static struct deadline *earliest(const struct deadlines *all)
+{
+    struct deadline *first = NULL;
+    for (size_t i = 0; i < all->n_lists; i++) {
+        struct deadline *head = all->lists[i]->head;
+        if (head != NULL && (first == NULL || head->at_ms < first->at_ms))
+            first = head;
+    }
+    return first;
+}
+
 struct deadline *deadlines_take_due(struct deadlines *all, uint64_t now_ms)
 {
-    for (size_t i = 0; i < all->n_lists; i++) {
-        struct deadline *d = all->lists[i]->head;
-        if (d != NULL && d->at_ms <= now_ms) {
-            deadline_clear(d);
-            return d;
-        }
-    }
-    return NULL;
+    struct deadline *d = earliest(all);
+    if (d == NULL || d->at_ms > now_ms)
+        return NULL;
+    deadline_clear(d);
+    return d;
 }
 
 uint64_t deadlines_next(const struct deadlines *all)
 {
-    uint64_t next = UINT64_MAX;
-    for (size_t i = 0; i < all->n_lists; i++) {
-        const struct deadline *d = all->lists[i]->head;
-        if (d != NULL && d->at_ms < next)
-            next = d->at_ms;
-    }
-    return next;
+    const struct deadline *d = earliest(all);
+    return d != NULL ? d->at_ms : UINT64_MAX;
 }

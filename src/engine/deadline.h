@@ -26,14 +26,15 @@ void deadlines_fini(struct deadlines *all); /* nothing may be set */
 /* Makes the list of a duration; needed before deadline_set() with it. False when memory is out. */
 bool deadlines_add(struct deadlines *all, uint32_t after_ms);
 
-/* d is due after_ms from now_ms (monotonic); a deadline that was set before is replaced. */
+/* d is due after_ms from now_ms, or up to one 64th of that later, never earlier; a deadline that was set before is
+ * replaced. now_ms is monotonic: never less than in an earlier call, here and in deadline_touch(). */
 void deadline_set(struct deadlines *all, struct deadline *d, uint32_t after_ms, uint64_t now_ms);
 /* Starts the same duration again. Moves d at most about every 64th of it, so that a busy session costs nothing: it is
  * due between one and one 64th more durations after the last touch. */
 void deadline_touch(struct deadline *d, uint64_t now_ms);
 void deadline_clear(struct deadline *d);
 
-/* The first that is due, cleared; NULL when none is. */
+/* The one that is due for longest, cleared; NULL when none is. */
 struct deadline *deadlines_take_due(struct deadlines *all, uint64_t now_ms);
 /* When the earliest is due; UINT64_MAX when none is set. */
 uint64_t deadlines_next(const struct deadlines *all);
