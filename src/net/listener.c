@@ -62,19 +62,33 @@ int listener_open(const struct addr *at, int backlog, int *fds, unsigned n, stru
     return -1;
 }
 
+/* accept(2): on Linux an error of the new connection itself comes up here and concerns only that connection. All other
+ * errors stay until somebody does something about them, so that to try again at once would never end. */
+static bool is_of_the_connection(int error)
+{
+    switch (error) {
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
 int listener_accept(int fd, struct addr *peer)
 {
     struct sockaddr_storage ss;
-    for (;;) {
+    int                     conn;
+    do {
         socklen_t len = sizeof ss;
-        int       conn = accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (conn >= 0) {
-            *peer = addr_from_sockaddr((const struct sockaddr *)&ss);
-            return conn;
-        }
-        /* accept(2): errors of the connection itself come up here and concern only it. */
-        if (errno == EAGAIN || errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM ||
-            errno == EBADF || errno == EINVAL)
-            return -1;
-    }
+        conn = accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (conn < 0 && is_of_the_connection(errno));
+    if (conn >= 0)
+        *peer = addr_from_sockaddr((const struct sockaddr *)&ss);
+    return conn;
 }

@@ -11,8 +11,8 @@
 int listener_open(const struct addr *at, int backlog, int *fds, unsigned n, struct err *err) MUST_CHECK;
 
 /* The next connection, non-blocking and close-on-exec, and who it is from. -1 with errno: EAGAIN when none waits;
- * EMFILE, ENFILE, ENOBUFS, ENOMEM when this process or the system has no room. A connection that died in the queue is
- * passed over. */
+ * EMFILE, ENFILE, ENOBUFS, ENOMEM when this process or the system has no room; anything else when fd is unfit or
+ * the system forbids it. A connection that died in the queue is passed over. */
 int listener_accept(int fd, struct addr *peer) MUST_CHECK;
 
 #endif
