@@ -35,10 +35,11 @@ struct mqtt_header {
     enum mqtt_type type;
     uint8_t        flags;     /* low nibble */
     uint32_t       remaining; /* bytes behind the header, at most 268,435,455 */
+    bool           padded;    /* the length took more bytes than it needs: malformed in 5 (section 1.5.5) */
 };
 
-/* Checks type, the flags that the specification fixes (section 2.1.3), and the length encoding (section 1.5.5), which
- * must be the shortest. */
+/* Checks type, the flags that the specification fixes (section 2.1.3), and the length encoding. Its shortest form is
+ * a rule of 5 only: some clients of 3.1.1 always send four bytes, and that is told by padded. */
 enum parse mqtt_parse_header(struct slice in, struct mqtt_header *out, size_t *used);
 
 /* A whole CONNECT. Slices point into the input. */
@@ -57,15 +58,17 @@ enum mqtt_fault {
     MQTT_FAULT_NOT_CONNECT,   /* the first byte is none of CONNECT, or its flags are not 0 */
     MQTT_FAULT_NOT_MQTT,      /* the protocol name is another */
     MQTT_FAULT_LEVEL,         /* the name is right, the level unknown */
-    MQTT_FAULT_MALFORMED,     /* in 3.1 or 3.1.1 */
+    MQTT_FAULT_MALFORMED,     /* in 3.1 or 3.1.1, or before the version was read */
     MQTT_FAULT_MALFORMED_5,   /* in 5 */
-    MQTT_FAULT_TOO_LARGE,     /* larger than max_size; the version may not be known */
+    MQTT_FAULT_TOO_LARGE,     /* larger than max_size, in 3.1 or 3.1.1 */
+    MQTT_FAULT_TOO_LARGE_5,   /* larger than max_size, in 5 */
     MQTT_FAULT_EMPTY_ID_3_1,  /* 3.1 asks for 1 to 23 characters */
     MQTT_FAULT_EMPTY_ID_3_1_1 /* without clean session */
 };
 
 /* in: from the first byte of a connection. OK: *used = length of the whole packet. MORE: nothing wrong so far. BAD:
- * *fault says why, as soon as a byte is there that cannot be good. max_size: bytes of the whole packet.
+ * *fault says why, as soon as a field is there that cannot be good; else *fault is untouched. max_size: bytes of the
+ * whole packet; a larger one is refused once its version is read, at most 14 bytes into it.
  * Checked: sections 3.1.1 to 3.1.3 whole: flags against payload, UTF-8 (1.5.4), properties, their types and their
  * repetition, will, and that the lengths add up. */
 enum parse mqtt_parse_connect(struct slice in, size_t max_size, struct mqtt_connect *out, size_t *used,
@@ -78,11 +81,12 @@ struct mqtt_connack {
     uint16_t server_keep_alive_s; /* 5, section 3.2.2.3.14 */
 };
 
-/* A whole CONNACK of the version that CONNECT asked for. */
+/* A whole CONNACK of the version that CONNECT asked for; to 5 also a refusal in the form of 3.1.1 ("unacceptable
+ * protocol version"), from a server that does not know 5. The caller bounds the length of in. */
 enum parse mqtt_parse_connack(struct slice in, enum mqtt_version version, struct mqtt_connack *out, size_t *used);
 
 /* A CONNECT of 3.1.1, clean session, with this client id (at most 23 bytes) and keep-alive, no user. Returns its
- * length; 0 when cap is too small. */
+ * length; 0 when cap is too small or the id too long. */
 size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_t *out, size_t cap) MUST_CHECK;
 /* The two-byte DISCONNECT of 3.1.1; also a valid one of 5 (reason 0x00). Returns 2; 0 when cap is too small. */
 size_t mqtt_encode_disconnect(uint8_t *out, size_t cap) MUST_CHECK;

@@ -38,11 +38,12 @@ struct proxyhdr {
     bool         local;    /* v2 LOCAL: the sender speaks for itself (a health check) */
     bool         has_addr; /* src and dst are filled: TCP over IPv4 or IPv6. Else UNKNOWN, UNSPEC, LOCAL, UNIX, UDP */
     struct addr  src, dst;
-    struct slice tlvs; /* v2: all TLVs, checked to be whole; points into the input. Empty in v1 */
+    struct slice tlvs; /* v2: all TLVs, checked to be whole; points into the input. Empty in v1 and LOCAL */
 };
 
 /* OK: *used = header length in bytes, *out points into in. MORE, BAD: both untouched. BAD as soon as a byte cannot
- * belong to a header. A v2 header with a CRC32C TLV must match it. */
+ * belong to a header (of an address in text: when it is whole). A v2 header with a CRC32C TLV must match it. What LOCAL
+ * carries is skipped unread; behind UNSPEC, what does not read as TLVs is ignored. */
 enum parse proxyhdr_parse(struct slice in, struct proxyhdr *out, size_t *used);
 
 /* Takes the first TLV off *tlvs. False at the end. Only for tlvs that proxyhdr_parse() gave. */
@@ -63,7 +64,8 @@ struct proxyhdr_v2 {
     struct slice               passed; /* TLVs of an incoming header, passed on but for CRC32C, NOOP and those above */
 };
 
-/* Both write to out and return the length in bytes; 0 when cap is too small. Lengths in the header are exact. */
+/* Both write to out and return the length in bytes; 0 when cap is too small, or a value larger than a header can say.
+ * Lengths in the header are exact. Addresses that are of two families, or not set: UNKNOWN in v1. */
 size_t proxyhdr_encode_v1(const struct addr *src, const struct addr *dst, uint8_t *out, size_t cap) MUST_CHECK;
 size_t proxyhdr_encode_v2(const struct proxyhdr_v2 *hdr, uint8_t *out, size_t cap) MUST_CHECK;
 

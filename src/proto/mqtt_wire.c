@@ -1,0 +1,155 @@
+#include "proto/mqtt_wire.h"
+
+#include "base/macros.h"
+#include "proto/utf8.h"
+
+enum { VARINT_BYTES_MAX = 4 };
+
+enum { /* identifiers that a rule speaks of, section 2.2.2.2 */
+       ID_SERVER_KEEP_ALIVE = 0x13,
+       ID_AUTHENTICATION_METHOD = 0x15,
+       ID_AUTHENTICATION_DATA = 0x16,
+       ID_RECEIVE_MAXIMUM = 0x21,
+       ID_USER_PROPERTY = 0x26,
+       ID_MAXIMUM_PACKET_SIZE = 0x27
+};
+
+enum kind { KIND_BOOL, KIND_U16, KIND_U32, KIND_STRING, KIND_BINARY, KIND_PAIR };
+
+enum { CONNECT = MQTT_PLACE_CONNECT, WILL = MQTT_PLACE_WILL, CONNACK = MQTT_PLACE_CONNACK };
+
+/* By identifier; those that stand in none of our places are left out. */
+static const struct property {
+    uint8_t   id;
+    enum kind kind;
+    unsigned  places;
+} known[] = {
+    {0x01, KIND_BOOL, WILL},                   /* Payload Format Indicator */
+    {0x02, KIND_U32, WILL},                    /* Message Expiry Interval */
+    {0x03, KIND_STRING, WILL},                 /* Content Type */
+    {0x08, KIND_STRING, WILL},                 /* Response Topic */
+    {0x09, KIND_BINARY, WILL},                 /* Correlation Data */
+    {0x11, KIND_U32, CONNECT | CONNACK},       /* Session Expiry Interval */
+    {0x12, KIND_STRING, CONNACK},              /* Assigned Client Identifier */
+    {ID_SERVER_KEEP_ALIVE, KIND_U16, CONNACK}, /* */
+    {ID_AUTHENTICATION_METHOD, KIND_STRING, CONNECT | CONNACK},
+    {ID_AUTHENTICATION_DATA, KIND_BINARY, CONNECT | CONNACK},
+    {0x17, KIND_BOOL, CONNECT},   /* Request Problem Information */
+    {0x18, KIND_U32, WILL},       /* Will Delay Interval */
+    {0x19, KIND_BOOL, CONNECT},   /* Request Response Information */
+    {0x1A, KIND_STRING, CONNACK}, /* Response Information */
+    {0x1C, KIND_STRING, CONNACK}, /* Server Reference */
+    {0x1F, KIND_STRING, CONNACK}, /* Reason String */
+    {ID_RECEIVE_MAXIMUM, KIND_U16, CONNECT | CONNACK},
+    {0x22, KIND_U16, CONNECT | CONNACK}, /* Topic Alias Maximum */
+    {0x24, KIND_BOOL, CONNACK},          /* Maximum QoS */
+    {0x25, KIND_BOOL, CONNACK},          /* Retain Available */
+    {ID_USER_PROPERTY, KIND_PAIR, CONNECT | WILL | CONNACK},
+    {ID_MAXIMUM_PACKET_SIZE, KIND_U32, CONNECT | CONNACK},
+    {0x28, KIND_BOOL, CONNACK}, /* Wildcard Subscription Available */
+    {0x29, KIND_BOOL, CONNACK}, /* Subscription Identifiers Available */
+    {0x2A, KIND_BOOL, CONNACK}, /* Shared Subscription Available */
+};
+
+uint32_t mqtt_read_varint(struct reader *r, bool *padded)
+{
+    uint32_t value = 0;
+    uint8_t  byte = 0x80;
+    for (unsigned n = 0; (byte & 0x80) != 0 && reader_ok(r); n++) {
+        byte = reader_u8(r);
+        reader_require(r, n + 1 < VARINT_BYTES_MAX || (byte & 0x80) == 0);
+        value |= (uint32_t)(byte & 0x7F) << (7 * n);
+        if (padded != NULL)
+            *padded = n > 0 && byte == 0;
+    }
+    return value;
+}
+
+struct slice mqtt_read_binary(struct reader *r)
+{
+    return reader_take(r, reader_u16(r));
+}
+
+struct slice mqtt_read_string(struct reader *r)
+{
+    struct slice text = mqtt_read_binary(r);
+    reader_require(r, utf8_is_text(text));
+    return text;
+}
+
+/* Its number where the kind is one. */
+static uint32_t read_value(struct reader *r, enum kind kind)
+{
+    uint32_t number = 0;
+    switch (kind) {
+    case KIND_BOOL:
+        number = reader_u8(r);
+        reader_require(r, number <= 1);
+        break;
+    case KIND_U16:
+        number = reader_u16(r);
+        break;
+    case KIND_U32:
+        number = reader_u32(r);
+        break;
+    case KIND_BINARY:
+        (void)mqtt_read_binary(r);
+        break;
+    case KIND_PAIR:
+        (void)mqtt_read_string(r);
+        (void)mqtt_read_string(r);
+        break;
+    case KIND_STRING:
+        (void)mqtt_read_string(r);
+        break;
+    }
+    return number;
+}
+
+static const struct property *find_property(uint8_t id, enum mqtt_place place)
+{
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if (known[i].id == id && (known[i].places & place) != 0)
+            return &known[i];
+    }
+    return NULL;
+}
+
+static bool was_seen(const struct mqtt_properties *properties, unsigned id)
+{
+    return (properties->seen >> id & 1) != 0;
+}
+
+/* Identifiers are variable byte integers too, but all that exist fit one byte. */
+static void read_property(struct reader *r, enum mqtt_place place, struct mqtt_properties *out)
+{
+    uint8_t                id = reader_u8(r);
+    const struct property *property = find_property(id, place);
+    reader_require(r, property != NULL && (id == ID_USER_PROPERTY || !was_seen(out, id)));
+    if (!reader_ok(r))
+        return;
+    uint32_t number = read_value(r, property->kind);
+    reader_require(r, number != 0 || (id != ID_RECEIVE_MAXIMUM && id != ID_MAXIMUM_PACKET_SIZE));
+    if (id == ID_SERVER_KEEP_ALIVE)
+        out->server_keep_alive_s = (uint16_t)number;
+    out->seen |= UINT64_C(1) << id;
+}
+
+void mqtt_read_properties(struct reader *r, enum mqtt_place place, struct mqtt_properties *out)
+{
+    bool     padded = false;
+    uint32_t len = mqtt_read_varint(r, &padded);
+    reader_require(r, !padded);
+    struct reader inner = reader_enter(r, len);
+    *out = (struct mqtt_properties){0};
+    while (reader_goes_on(&inner))
+        read_property(&inner, place, out);
+    /* Section 3.1.2.11.10. */
+    reader_require(&inner, !was_seen(out, ID_AUTHENTICATION_DATA) || was_seen(out, ID_AUTHENTICATION_METHOD));
+    reader_leave(r, &inner);
+}
+
+bool mqtt_has_server_keep_alive(const struct mqtt_properties *properties)
+{
+    return was_seen(properties, ID_SERVER_KEEP_ALIVE);
+}
