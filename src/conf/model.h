@@ -161,6 +161,7 @@ struct conf_admin {
 struct conf {
     const char             *file; /* the path it was read from */
     struct conf_global      global;
+    struct conf_timeouts    timeouts; /* each listener has its own, made from these */
     struct conf_listener   *listeners;
     size_t                  n_listeners; /* at least 1 */
     struct conf_tls        *tls;

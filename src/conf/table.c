@@ -1,0 +1,189 @@
+/* The root of the language, and the groups that stand once: global, resolver, admin. */
+#include "conf/table.h"
+
+#include <string.h>
+
+#include "conf/syntax.h"
+#include "conf/units.h"
+
+const struct option *section_find(const struct section *section, const char *name)
+{
+    for (const struct option *o = section->options; o->name != NULL; o++) {
+        if (strcmp(o->name, name) == 0)
+            return o;
+    }
+    return NULL;
+}
+
+#define AT(field) .offset = offsetof(struct conf_log, field)
+
+static const struct choice log_formats[] = {
+    {"logfmt", FORMAT_LOGFMT, false}, {"json", FORMAT_JSON, false}, {"tcplog", 0, true}, {NULL, 0, false}};
+
+static const struct choice log_levels[] = {{"error", LEVEL_ERROR, false},
+                                           {"warn", LEVEL_WARN, false},
+                                           {"info", LEVEL_INFO, false},
+                                           {"debug", LEVEL_DEBUG, false},
+                                           {NULL, 0, false}};
+
+static const struct choice log_accesses[] = {{"end", ACCESS_END, false},
+                                             {"start+end", ACCESS_START_END, false},
+                                             {"errors", ACCESS_ERRORS, false},
+                                             {"off", ACCESS_OFF, false},
+                                             {NULL, 0, false}};
+
+static const struct option log_options[] = {
+    {"to", OPTION_STRINGS, AT(to), .min = 1, .max = 8, .def = "stdout", .check = syntax_log_target,
+     .allowed = "\"stdout\", \"stderr\", \"syslog:/path\" or \"syslog:udp://ip:port\"",
+     .doc = "Where log lines go; every line goes to each of them. \"syslog:/dev/log\" writes to the local syslog "
+            "socket, \"syslog:udp://127.0.0.1:514\" sends datagrams. No target can hold up a session: lines that it "
+            "does not take in time are dropped and counted."},
+    {"format", OPTION_ENUM, AT(format), .choices = log_formats, .def = "logfmt",
+     .doc = "How a line is written. \"logfmt\" is key=value, values in double quotes where needed; \"json\" is one "
+            "object a line with the same keys; \"tcplog\" is the line of HAProxy's option tcplog."},
+    {"level", OPTION_ENUM, AT(level), .choices = log_levels, .def = "info",
+     .doc = "The least urgent lines that are written. \"error\": the operator must act. \"warn\": may have to. "
+            "\"info\": the life of the process and of sessions. \"debug\": every step of every session."},
+    {"access", OPTION_ENUM, AT(access), .choices = log_accesses, .def = "end",
+     .doc = "Which sessions are told of. \"end\": one line when a session ends; \"start+end\": one when it begins "
+            "too; \"errors\": one at the end of those that did not end well; \"off\": none."},
+    {"identity", OPTION_BOOL, NOT_YET, .def = "false",
+     .doc = "Whether MQTT user names stand in session lines and in the list of sessions. Passwords never do."},
+    {0}};
+
+static const struct section log_section = {log_options, NULL, sizeof(struct conf_log)};
+
+static const struct option drain_options[] = {
+    {"notice", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "0s",
+     .doc = "How long the health endpoint answers 503 before the listeners close, so that a load balancer that asks "
+            "at intervals sends nobody to a closed port."},
+    {"rate", OPTION_U32, NOT_YET, .min = 0, .max = MILLION, .def = "500",
+     .doc = "Sessions that are closed each second once the listeners are closed. 0: all at once."},
+    {"deadline", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "60s",
+     .doc = "Counted from the end of notice: whatever is left then is cut."},
+    {"server_reference", OPTION_STRING, NOT_YET, .max = 65535, .def = "", .check = syntax_printable,
+     .allowed = "printable text, or \"\"",
+     .doc = "The Server Reference that MQTT 5 clients get in their DISCONNECT, with reason code 0x9C. \"\": none."},
+    {"clean_will", OPTION_BOOL, NOT_YET, .def = "false",
+     .doc = "Whether the broker gets a DISCONNECT with code 0x00 first, so that it publishes no Will message."},
+    {0}};
+
+static const struct section drain_section = {drain_options, NULL, 0};
+
+static const struct option upgrade_options[] = {
+    {"wait", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "5s",
+     .doc = "How long an upgrade waits for sessions that cannot be carried over yet, such as those in a handshake."},
+    {0}};
+
+static const struct section upgrade_section = {upgrade_options, NULL, 0};
+
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_global, field)
+
+static const struct option global_options[] = {
+    {"node", OPTION_STRING, AT(node), .max = 255, .def = "", .check = syntax_printable,
+     .allowed = "printable text of at most 255 bytes",
+     .doc = "The name of this node in statistics, logs and metrics. \"\": the host's name, gethostname(2)."},
+    {"workers", OPTION_U32, AT(workers), .min = 0, .max = 256, .def = "0",
+     .doc = "Threads that carry sessions, each with an event loop of its own. 0: one for each CPU that the process "
+            "may run on, sched_getaffinity(2)."},
+    {"max_connections", OPTION_U32, AT(max_connections), .min = 1, .max = ANY_COUNT, .def = "100000",
+     .doc = "Client connections of all listeners together. At the limit no more are accepted until one ends; those "
+            "that arrive wait in the listening sockets' queues. A limit that the descriptor limit of the process "
+            "cannot carry is lowered at start, with a warning that shows the arithmetic."},
+    {"user", OPTION_STRING, AT(user), .max = 255, .def = "", .check = syntax_printable,
+     .allowed = "the name of a user, or \"\"",
+     .doc = "The user that the process becomes once its sockets are bound. \"\": it stays who it is."},
+    {"group", OPTION_STRING, AT(group), .max = 255, .def = "", .check = syntax_printable,
+     .allowed = "the name of a group, or \"\"",
+     .doc = "The group that the process becomes once its sockets are bound. \"\": the user's own group where a user "
+            "is written, else the group stays as it is."},
+    {"control_socket", OPTION_STRING, NOT_YET, .max = 107, .def = "/run/mqgate/mqgate.sock", .check = syntax_printable,
+     .allowed = "the path of a socket, or \"\"", .doc = "The Unix socket that takes runtime commands. \"\": none."},
+    {"control_mode", OPTION_STRING, NOT_YET, .max = 4, .def = "0660", .check = syntax_file_mode,
+     .allowed = "four octal digits such as \"0660\"", .doc = "The file mode of the control socket."},
+    {"pid_file", OPTION_STRING, AT(pid_file), .max = PATH_LEN, .def = "", .check = syntax_printable,
+     .allowed = "the path of a file, or \"\"",
+     .doc = "A file that holds the process id while the daemon runs. \"\": none."},
+    {"log", OPTION_GROUP, AT(log), .section = &log_section, .doc = "What is logged, how, and where to."},
+    {"drain", OPTION_GROUP, NOT_YET, .section = &drain_section,
+     .doc = "How sessions are closed when the process is told to stop."},
+    {"upgrade", OPTION_GROUP, NOT_YET, .section = &upgrade_section,
+     .doc = "How sessions are carried over to a new binary."},
+    {0}};
+
+static const struct section global_section = {global_options, NULL, sizeof(struct conf_global)};
+
+static const struct option resolver_options[] = {
+    {"servers", OPTION_ADDRESSES, NOT_YET, .min = 0, .max = 8, .def = "",
+     .doc = "Name servers to ask. None: those of /etc/resolv.conf."},
+    {"hold", OPTION_DURATION, NOT_YET, .min = SECOND, .max = LONGEST, .def = "5s",
+     .doc = "How long an answer is used before the name is looked up again."},
+    {0}};
+
+static const struct section resolver_section = {resolver_options, NULL, 0};
+
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_admin, field)
+
+static const struct choice healthy_whens[] = {
+    {"all", HEALTHY_ALL, false}, {"any", HEALTHY_ANY, false}, {NULL, 0, false}};
+
+#define URI_ALLOWED "a path such as \"/health\", without blanks, '?' and '#'"
+
+static const struct option admin_options[] = {
+    {"bind", OPTION_ADDRESS, AT(bind), .min = 0, .max = 65535, .def = "0.0.0.0:8080", .listens = true,
+     .doc = "Where health and statistics are asked for over HTTP. \"\": nowhere. Port 0: the kernel chooses one, and "
+            "the ready line of the log tells it."},
+    {"health_uri", OPTION_STRING, AT(health_uri), .max = 255, .def = "/haproxy_health", .check = syntax_uri_path,
+     .allowed = URI_ALLOWED,
+     .doc = "The path that answers 200 while the node is healthy and 503 while it is not. It answers everybody."},
+    {"stats_uri", OPTION_STRING, AT(stats_uri), .max = 255, .def = "/haproxy_stats", .check = syntax_uri_path,
+     .allowed = URI_ALLOWED, .doc = "The path of the statistics. With \";json\" behind it they come as JSON."},
+    {"metrics_uri", OPTION_STRING, NOT_YET, .max = 255, .def = "/metrics", .check = syntax_uri_path,
+     .allowed = URI_ALLOWED, .doc = "The path of the metrics in Prometheus' text format."},
+    {"stats_allow", OPTION_NETWORKS, AT(stats_allow), .min = 0, .max = 4096,
+     .def = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16",
+     .doc = "Networks that may ask for statistics; others get 403. Empty: nobody may. Health is not affected."},
+    {"stats_auth", OPTION_STRINGS, AT(stats_auth), .min = 0, .max = 64, .def = "", .check = syntax_credentials,
+     .secret = true, .allowed = "\"user:hash\" with a hash that crypt(3) wrote, such as $6$... or $y$...",
+     .doc = "Users that may see the statistics, as \"user:hash\", the hash as crypt(3) writes it (mkpasswd(1) makes "
+            "one). With at least one entry, requests without good credentials get 401. Empty: no credentials are "
+            "asked for."},
+    {"healthy_when", OPTION_ENUM, AT(healthy_when), .choices = healthy_whens, .def = "all",
+     .doc = "The node is healthy when all, or when any, of the backends have at least one server up."},
+    {0}};
+
+static bool uris_differ(const void *section)
+{
+    const struct conf_admin *admin = section;
+    return strcmp(admin->health_uri, admin->stats_uri) != 0;
+}
+
+static const struct rule admin_rules[] = {{"stats_uri", uris_differ, "the same path as health_uri; each needs its own"},
+                                          {0}};
+
+static const struct section admin_section = {admin_options, admin_rules, sizeof(struct conf_admin)};
+
+#undef AT
+#define AT(field) .offset = offsetof(struct conf, field)
+
+static const struct option root_options[] = {
+    {"global", OPTION_GROUP, AT(global), .section = &global_section, .doc = "What concerns the whole process."},
+    {"timeouts", OPTION_GROUP, AT(timeouts), .section = &conf_section_timeouts,
+     .doc = "How long each phase of a session may take. They are the defaults of every listener, which may override "
+            "any of them."},
+    {"listeners", OPTION_LIST, AT(listeners), .min = 1, .max = 256, .required = true, .section = &conf_section_listener,
+     .doc = "Where clients connect, and which backend they are taken to."},
+    {"tls", OPTION_LIST, AT(tls), .min = 0, .max = 256, .section = &conf_section_tls,
+     .doc = "How TLS is spoken to clients; listeners refer to a section by its name."},
+    {"tls_client", OPTION_LIST, AT(tls_clients), .min = 0, .max = 256, .section = &conf_section_tls_client,
+     .doc = "How TLS is spoken to servers; servers refer to a section by its name."},
+    {"backends", OPTION_LIST, AT(backends), .min = 1, .max = 256, .required = true, .section = &conf_section_backend,
+     .doc = "Groups of servers that do the same, and how their health is checked."},
+    {"resolver", OPTION_GROUP, NOT_YET, .section = &resolver_section,
+     .doc = "How host names of servers are looked up."},
+    {"admin", OPTION_GROUP, AT(admin), .section = &admin_section, .doc = "Health and statistics over HTTP."},
+    {0}};
+
+const struct section conf_section_root = {root_options, NULL, sizeof(struct conf)};

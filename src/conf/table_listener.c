@@ -1,0 +1,176 @@
+/* timeouts, and one entry of listeners. */
+#include "conf/syntax.h"
+#include "conf/table.h"
+#include "conf/units.h"
+
+#define AT(field) .offset = offsetof(struct conf_timeouts, field)
+
+static const struct option timeout_options[] = {
+    {"proxy_header", OPTION_DURATION, AT(proxy_header_ms), .min = MS, .max = LONGEST, .def = "3s",
+     .doc = "To receive the whole PROXY header, where one is due or accepted, from the moment of accept."},
+    {"handshake", OPTION_DURATION, AT(handshake_ms), .min = MS, .max = LONGEST, .def = "10s",
+     .doc = "To finish the TLS handshake with the client."},
+    {"connect_packet", OPTION_DURATION, AT(connect_packet_ms), .min = MS, .max = LONGEST, .def = "10s",
+     .doc = "To receive the whole MQTT CONNECT packet or HTTP upgrade head, where the protocol of the listener is "
+            "looked at."},
+    {"connect", OPTION_DURATION, AT(connect_ms), .min = MS, .max = LONGEST, .def = "5s",
+     .doc = "To reach a server: the TCP connection and, where there is one, the TLS handshake with it. Each server "
+            "that is tried has this long."},
+    {"queue", OPTION_DURATION, AT(queue_ms), .min = MS, .max = LONGEST, .def = "10s",
+     .doc = "To wait for a free place when every server that may be used is at its max_connections."},
+    {"idle", OPTION_DURATION, AT(idle_ms), .min = MS, .max = LONGEST, .def = "1h",
+     .doc = "Without a byte either way, a session is closed after this long."},
+    {"half_closed", OPTION_DURATION, AT(half_closed_ms), .min = MS, .max = LONGEST, .def = "30s",
+     .doc = "Once one side has ended its half of the session, the session is closed after this long without a byte "
+            "from the other."},
+    {"unacked", OPTION_DURATION, AT(unacked_ms), .min = MS, .max = LONGEST, .def = "2m",
+     .doc = "Data sent that the peer's kernel does not acknowledge: the connection is given up after this long "
+            "(TCP_USER_TIMEOUT)."},
+    {0}};
+
+const struct section conf_section_timeouts = {timeout_options, NULL, sizeof(struct conf_timeouts)};
+
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_keepalive, field)
+
+/* Bounds: the kernel keeps whole seconds up to 32767, and at most 127 probes. */
+static const struct option keepalive_options[] = {
+    {"idle", OPTION_DURATION, AT(idle_ms), .min = SECOND, .max = 32767 * SECOND, .step = SECOND, .def = "240s",
+     .doc = "Silence after which TCP asks whether the peer is still there; whole seconds."},
+    {"interval", OPTION_DURATION, AT(interval_ms), .min = SECOND, .max = 32767 * SECOND, .step = SECOND, .def = "30s",
+     .doc = "Between one unanswered probe and the next; whole seconds."},
+    {"probes", OPTION_U32, AT(probes), .min = 1, .max = 127, .def = "5",
+     .doc = "Unanswered probes after which the connection is given up."},
+    {0}};
+
+static const struct section keepalive_section = {keepalive_options, NULL, sizeof(struct conf_keepalive)};
+
+static const struct option per_source_options[] = {
+    {"max_connections", OPTION_U32, NOT_YET, .min = 0, .max = ANY_COUNT, .def = "0",
+     .doc = "Connections of one client address at a time; past it they are refused. 0: no limit."},
+    {"rate_limit", OPTION_U32, NOT_YET, .min = 0, .max = MILLION, .def = "0",
+     .doc = "Sessions that one client address may begin each second; past it they are refused. 0: no limit."},
+    {0}};
+
+static const struct section per_source_section = {per_source_options, NULL, 0};
+
+static const struct option mqtt_options[] = {
+    {"max_connect_size", OPTION_SIZE, NOT_YET, .min = 64, .max = MIB, .def = "64KiB",
+     .doc = "The longest CONNECT packet that is read; a longer one is refused."},
+    {"versions", OPTION_STRINGS, NOT_YET, .min = 1, .max = 3, .def = "3.1 3.1.1 5", .check = syntax_printable,
+     .allowed = "\"3.1\", \"3.1.1\" or \"5\"", .doc = "The versions of MQTT that are let in."},
+    {"require_client_id", OPTION_BOOL, NOT_YET, .def = "false",
+     .doc = "Whether a CONNECT without a client identifier is refused."},
+    {"enforce_keepalive", OPTION_BOOL, NOT_YET, .def = "true",
+     .doc = "Whether a client that is silent for longer than 1.5 times its keep-alive and 5 seconds is closed."},
+    {"strict", OPTION_BOOL, NOT_YET, .def = "true",
+     .doc = "Whether a stream that stops being MQTT is ended; else it is relayed as bytes from there, and counted."},
+    {0}};
+
+static const struct section mqtt_section = {mqtt_options, NULL, 0};
+
+static const struct option max_age_options[] = {
+    {"after", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "0s",
+     .doc = "The age at which a session is asked to reconnect. \"0s\": never."},
+    {"jitter", OPTION_STRING, NOT_YET, .max = 4, .def = "10%", .check = syntax_percent, .allowed = "\"0%\" to \"100%\"",
+     .doc = "How far a session's own age limit may be from after."},
+    {"budget", OPTION_U32, NOT_YET, .min = 1, .max = MILLION, .def = "60",
+     .doc = "Sessions that are asked each minute, spread evenly over it."},
+    {0}};
+
+static const struct section max_age_section = {max_age_options, NULL, 0};
+
+static const struct option ws_options[] = {
+    {"path", OPTION_STRING, NOT_YET, .max = 255, .def = "/mqtt", .check = syntax_uri_path,
+     .allowed = "a path such as \"/mqtt\"", .doc = "The path of the upgrade request."},
+    {"subprotocols", OPTION_STRINGS, NOT_YET, .min = 1, .max = 8, .def = "mqtt mqttv3.1", .check = syntax_printable,
+     .allowed = "names of subprotocols", .doc = "The WebSocket subprotocols that are let in."},
+    {0}};
+
+static const struct section ws_section = {ws_options, NULL, 0};
+
+static const struct option listener_backends_options[] = {
+    {"mqtt", OPTION_REF, NOT_YET, .refers = "backends", .def = "", .doc = "The backend of what is found to be MQTT."},
+    {"ws", OPTION_REF, NOT_YET, .refers = "backends", .def = "",
+     .doc = "The backend of what is found to be WebSocket."},
+    {0}};
+
+static const struct section listener_backends_section = {listener_backends_options, NULL, 0};
+
+const char *const conf_protocol_names[] = {"mqtt", "ws", "tcp", "auto"};
+
+static const struct choice protocols[] = {{"mqtt", PROTOCOL_MQTT, false},
+                                          {"ws", PROTOCOL_WS, false},
+                                          {"tcp", PROTOCOL_TCP, false},
+                                          {"auto", PROTOCOL_AUTO, true},
+                                          {NULL, 0, false}};
+
+static const struct choice proxy_ins[] = {{"off", PROXY_IN_OFF, false},
+                                          {"accept", PROXY_IN_ACCEPT, false},
+                                          {"required", PROXY_IN_REQUIRED, false},
+                                          {NULL, 0, false}};
+
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_listener, field)
+
+static const struct option listener_options[] = {
+    {"name", OPTION_STRING, AT(name), .required = true, .max = 64, .check = syntax_name, .allowed = SYNTAX_NAME_ALLOWED,
+     .doc = "The name in logs, statistics and commands; no two listeners have the same."},
+    {"bind", OPTION_ADDRESSES, AT(bind), .required = true, .min = 1, .max = 16, .listens = true,
+     .doc = "The address and port to listen on, or several in an array. Port 0: the kernel chooses one, and the ready "
+            "line of the log tells it. No other listener, nor admin, has the same."},
+    {"protocol", OPTION_ENUM, AT(protocol), .required = true, .choices = protocols,
+     .doc = "What clients speak. \"mqtt\": MQTT over TCP. \"ws\": MQTT over WebSocket. \"tcp\": nothing is looked at, "
+            "TLS passes through too. \"auto\": PROXY header, TLS, MQTT, WebSocket and plain HTTP are told apart by "
+            "their first bytes."},
+    {"backend", OPTION_REF, AT(backend), .required = true, .refers = "backends",
+     .doc = "The name of the backend that sessions are taken to."},
+    {"backends", OPTION_GROUP, NOT_YET, .section = &listener_backends_section,
+     .doc = "With protocol \"auto\", in place of backend: a backend for each protocol."},
+    {"admin", OPTION_BOOL, NOT_YET, .def = "false",
+     .doc = "With protocol \"auto\": whether plain HTTP is answered by the admin endpoints."},
+    {"tls", OPTION_REF, AT(tls), .refers = "tls", .def = "",
+     .doc = "The name of the tls section by which TLS is ended here. \"\": clients speak plain."},
+    {"proxy_protocol", OPTION_ENUM, AT(proxy_protocol), .choices = proxy_ins, .def = "off",
+     .doc = "Whether a connection begins with a PROXY header, version 1 or 2, that says who the client is. \"off\": "
+            "there is none. \"required\": there must be one. \"accept\": with or without. Anything but \"off\" "
+            "needs proxy_from."},
+    {"proxy_from", OPTION_NETWORKS, AT(proxy_from), .min = 0, .max = 4096, .def = "",
+     .doc = "Networks whose PROXY header is honoured. A header from elsewhere ends the connection."},
+    {"max_connections", OPTION_U32, AT(max_connections), .min = 0, .max = ANY_COUNT, .def = "0",
+     .doc = "Client connections of this listener; past it they are refused as soon as they arrive. 0: only the "
+            "global limit holds."},
+    {"rate_limit", OPTION_U32, NOT_YET, .min = 0, .max = MILLION, .def = "0",
+     .doc = "Sessions begun each second; past it they wait, at most timeouts.queue. 0: no limit."},
+    {"per_source", OPTION_GROUP, NOT_YET, .section = &per_source_section,
+     .doc = "Limits for one client address; in IPv6 for one /64."},
+    {"allow", OPTION_NETWORKS, AT(allow), .min = 0, .max = 4096, .def = "",
+     .doc = "Networks that clients may come from; others are refused. Empty: any. deny is looked at first. What "
+            "counts is the address in an honoured PROXY header, where there is one."},
+    {"deny", OPTION_NETWORKS, AT(deny), .min = 0, .max = 4096, .def = "",
+     .doc = "Networks that clients may not come from."},
+    {"backlog", OPTION_U32, AT(backlog), .min = 1, .max = 65535, .def = "4096",
+     .doc = "Connections that the kernel keeps for each listening socket until they are accepted, listen(2); "
+            "net.core.somaxconn bounds it."},
+    {"tcp_keepalive", OPTION_GROUP, AT(tcp_keepalive), .section = &keepalive_section,
+     .doc = "How TCP finds out that a silent client has gone."},
+    {"timeouts", OPTION_GROUP, AT(timeouts), .section = &conf_section_timeouts, .inherits = true,
+     .doc = "Overrides of the top-level timeouts; what is not written here is as it is there."},
+    {"mqtt", OPTION_GROUP, NOT_YET, .section = &mqtt_section, .doc = "What is asked of MQTT clients."},
+    {"max_age", OPTION_GROUP, NOT_YET, .section = &max_age_section,
+     .doc = "Old sessions are asked to reconnect, so that load spreads again."},
+    {"ws", OPTION_GROUP, NOT_YET, .section = &ws_section, .doc = "What is asked of WebSocket clients."},
+    {0}};
+
+static bool proxy_is_off_or_has_sources(const void *section)
+{
+    const struct conf_listener *listener = section;
+    return listener->proxy_protocol == PROXY_IN_OFF || listener->proxy_from.n > 0;
+}
+
+static const struct rule listener_rules[] = {
+    {"proxy_from", proxy_is_off_or_has_sources,
+     "found no network; with proxy_protocol \"required\" or \"accept\" at least one must be written"},
+    {0}};
+
+const struct section conf_section_listener = {listener_options, listener_rules, sizeof(struct conf_listener)};
