@@ -51,6 +51,13 @@ static void on_server_failed_in_worker(void *user)
     ev_async_send(p->loop, &p->server_failed);
 }
 
+/* A server that comes up has room for those who wait; one that goes down ends their wait. */
+static void on_server_changed(void *user)
+{
+    const struct process *p = user;
+    engine_servers_changed(p->engine);
+}
+
 static void on_server_failed(struct ev_loop *loop, ev_async *watcher, int revents)
 {
     struct process *p = watcher->data;
@@ -173,8 +180,11 @@ static int open_all(struct process *p, struct err *err)
 
 static int start_admin(struct process *p, struct err *err)
 {
-    p->view =
-        (struct admin_view){.snap = p->snap, .started_mono_ms = clock_mono_ms(), .state = "running", .accepting = true};
+    p->view = (struct admin_view){.snap = p->snap,
+                                  .started_mono_ms = clock_mono_ms(),
+                                  .state = "running",
+                                  .accepting = true,
+                                  .health = p->health};
     if (p->admin_fd < 0)
         return 0;
     p->admin = admin_open(p->loop, p->admin_fd, &p->view, &p->log, err);
@@ -190,7 +200,7 @@ static int start_all(struct process *p, struct err *err)
     if (log_writer_start(p->log_writer, err) != 0)
         return -1;
     start_watchers(p);
-    p->health = health_new(p->loop, p->snap, &p->log);
+    p->health = health_new(p->loop, p->snap, &p->log, (struct health_listener){on_server_changed, p});
     if (p->health == NULL) {
         err_set(err, "out of memory");
         return -1;

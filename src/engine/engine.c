@@ -126,6 +126,11 @@ void engine_free(struct engine *e)
     free(e);
 }
 
+void engine_servers_changed(struct engine *e)
+{
+    engine_tell_all(e, MAIL_SLOT_FREE);
+}
+
 uint32_t engine_open_sessions(const struct engine *e)
 {
     return atomic_load_explicit(&e->open, memory_order_relaxed);

@@ -28,6 +28,9 @@ void engine_stop(struct engine *engine);
 /* Stopped, or never started. NULL is fine. */
 void engine_free(struct engine *engine);
 
+/* A server went up or down: sessions that wait for one look again. */
+void engine_servers_changed(struct engine *engine);
+
 /* Client connections now. */
 uint32_t engine_open_sessions(const struct engine *engine);
 /* Where the n-th address of a listener really listens (port 0 is settled). */

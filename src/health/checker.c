@@ -1,0 +1,312 @@
+#include "health/checker.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "upstream/pool.h"
+#include "upstream/server.h"
+
+struct checked_backend;
+
+struct checked_server {
+    struct health            *health;
+    struct checked_backend   *backend;
+    struct server            *live;
+    const struct conf_server *conf;
+    struct probe             *probe; /* owned; NULL: checks are off */
+    ev_timer                  next;
+    uint64_t                  started_ms; /* the last check */
+    uint64_t                  due_ms;     /* the next check, unless one is running */
+    double                    first_wait; /* between the first two checks, as a share of the interval */
+    bool                      doubted;    /* sessions' failures have counted since the last check */
+    struct health_report      report;
+};
+
+struct checked_backend {
+    const struct conf_backend *conf;
+    struct pool               *pool;
+    struct checked_server     *servers; /* conf->n_servers of them, inside health->servers */
+    bool                       is_up, is_known;
+    struct health_history      history;
+};
+
+struct health {
+    struct ev_loop         *loop;
+    struct snapshot        *snap; /* one reference */
+    struct log             *log;
+    struct health_listener  listener;
+    size_t                  n_backends, n_servers;
+    struct checked_backend *backends; /* owned */
+    struct checked_server  *servers;  /* owned; of all backends */
+};
+
+static void history_change(struct health_history *history, bool down, bool was_up)
+{
+    uint64_t now_ms = clock_mono_ms();
+    history->down_ms = health_down_ms(history, now_ms);
+    history->downs += down && was_up;
+    history->down = down;
+    history->last_change_ms = now_ms;
+}
+
+static bool any_is_usable(const struct checked_backend *b)
+{
+    for (size_t i = 0; i < b->conf->n_servers; i++) {
+        if (server_is_usable(b->servers[i].live))
+            return true;
+    }
+    return false;
+}
+
+/* Up with a server that is up, down when none may even be tried; between the two it stays what it was. */
+static void backend_review(struct checked_backend *b, struct log *log)
+{
+    bool up = pool_is_healthy(b->pool);
+    if ((!up && any_is_usable(b)) || (b->is_known && up == b->is_up))
+        return;
+    history_change(&b->history, !up, b->is_known && b->is_up);
+    b->is_up = up;
+    b->is_known = true;
+    if (up)
+        log_info(log, "backend_up", LOG_STR("backend", b->conf->name));
+    else
+        log_error(log, "backend_down", LOG_STR("backend", b->conf->name),
+                  LOG_STR("reason", "no server is left to send sessions to"));
+}
+
+static void server_change(struct checked_server *s, enum server_state to)
+{
+    const struct probe_result *last = &s->report.last;
+    bool                       down = to == SERVER_DOWN;
+    history_change(&s->report.history, down, server_state(s->live) == SERVER_UP);
+    server_set_state(s->live, to);
+    LOG_AT(s->health->log, down ? LEVEL_WARN : LEVEL_INFO, down ? "server_down" : "server_up",
+           LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
+           LOG_STR("reason", probe_status_texts[last->status]),
+           LOG_STR("detail", last->detail[0] != '\0' ? last->detail : NULL),
+           LOG_STR("check", probe_status_names[last->status]), LOG_UINT("dur_ms", last->duration_ms));
+    backend_review(s->backend, s->health->log);
+    if (s->health->listener.call != NULL)
+        s->health->listener.call(s->health->listener.user);
+}
+
+/* HAProxy's one counter for both ways: up from rise on. One success of a server that is up, one failure of one that is
+ * down, forgets what came before. It begins at rise, so that the first check alone decides. */
+static void level_move(uint32_t *level, bool passed, const struct conf_check *check)
+{
+    if (!passed)
+        *level = *level > check->rise ? *level - 1 : 0;
+    else if (++*level >= check->rise)
+        *level = check->rise + check->fall - 1;
+}
+
+static bool is_settled(const struct checked_server *s)
+{
+    const struct conf_check *check = &s->backend->conf->check;
+    return s->report.level == 0 || s->report.level == check->rise + check->fall - 1;
+}
+
+static void take_result(struct checked_server *s, const struct probe_result *result)
+{
+    struct health_report *r = &s->report;
+    bool                  passed = probe_status_passed(result->status);
+    r->last = *result;
+    r->checks++;
+    r->passed = passed ? r->passed + 1 : 0;
+    r->failed = passed ? 0 : r->failed + 1;
+    r->failures += !passed;
+    r->failed_up += !passed && server_state(s->live) != SERVER_DOWN;
+    level_move(&r->level, passed, &s->backend->conf->check);
+    log_debug(s->health->log, "check", LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
+              LOG_STR("check", probe_status_names[result->status]), LOG_STR("detail", result->detail),
+              LOG_UINT("level", r->level), LOG_UINT("dur_ms", result->duration_ms));
+    enum server_state state = r->level >= s->backend->conf->check.rise ? SERVER_UP : SERVER_DOWN;
+    if (state != server_state(s->live))
+        server_change(s, state);
+}
+
+static void schedule(struct checked_server *s, uint64_t due_ms)
+{
+    uint64_t now_ms = clock_mono_ms();
+    s->due_ms = due_ms > now_ms ? due_ms : now_ms;
+    ev_timer_stop(s->health->loop, &s->next);
+    ev_timer_set(&s->next, (double)(s->due_ms - now_ms) / 1000.0, 0);
+    ev_timer_start(s->health->loop, &s->next);
+}
+
+/* Intervals are from begin to begin. All servers are asked at once at first; the second round is spread over the
+ * interval, and from then on the checks stay apart. */
+static void schedule_next(struct checked_server *s)
+{
+    const struct conf_check *check = &s->backend->conf->check;
+    double                   wait_ms = is_settled(s) ? check->interval_ms * s->first_wait : check->fast_interval_ms;
+    s->first_wait = 1;
+    schedule(s, s->started_ms + (uint64_t)wait_ms);
+}
+
+static void on_done(void *user, const struct probe_result *result)
+{
+    struct checked_server *s = user;
+    s->report.running = false;
+    s->doubted = false;
+    take_result(s, result);
+    schedule_next(s);
+}
+
+static void on_next(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    struct checked_server *s = CONTAINER_OF(timer, struct checked_server, next);
+    (void)loop;
+    (void)revents;
+    s->started_ms = clock_mono_ms();
+    s->report.running = true;
+    probe_start(s->probe);
+}
+
+static void note_failures(struct checked_server *s)
+{
+    uint32_t            n = server_take_failures(s->live);
+    struct probe_result result = {.duration_ms = 0};
+    if (n == 0 || s->probe == NULL || s->doubted)
+        return;
+    s->doubted = true;
+    probe_result_set(&result, PROBE_HANA, "sessions could not connect: %u", n);
+    take_result(s, &result);
+    if (s->report.running)
+        return;
+    uint64_t soon_ms = s->started_ms + s->backend->conf->check.fast_interval_ms;
+    if (soon_ms < s->due_ms)
+        schedule(s, soon_ms);
+}
+
+void health_note_failures(struct health *h)
+{
+    for (size_t i = 0; i < h->n_servers; i++)
+        note_failures(&h->servers[i]);
+}
+
+/* Elsewhere than at the server's own port neither PROXY header nor TLS is expected, and no source is asked for. */
+static struct probe_target target_of(const struct checked_server *s, const struct snap_server *snap)
+{
+    const struct conf_check *check = &s->backend->conf->check;
+    struct probe_target      target = {.to = check->address,
+                                       .check = check,
+                                       .node = s->health->snap->conf->global.node,
+                                       .backend = s->backend->conf->name,
+                                       .server = s->conf->name};
+    if (addr_is_set(&check->address))
+        return target;
+    target.to = s->conf->address;
+    if (!s->conf->source_auto)
+        target.from = s->conf->source;
+    target.send_proxy = s->conf->send_proxy;
+    target.tls = snap->tls;
+    if (s->conf->tls != NULL)
+        target.tls_name = s->conf->tls->sni;
+    return target;
+}
+
+static bool server_begin(struct checked_server *s, const struct snap_server *snap)
+{
+    struct health           *h = s->health;
+    const struct conf_check *check = &s->backend->conf->check;
+    s->live = snap->live;
+    s->conf = snap->conf;
+    s->report.history.last_change_ms = clock_mono_ms();
+    ev_init(&s->next, on_next);
+    if (check->type == CHECK_NONE) {
+        probe_result_set(&s->report.last, PROBE_UNK, "%s", "");
+        server_set_state(s->live, SERVER_UNCHECKED);
+        return true;
+    }
+    probe_result_set(&s->report.last, PROBE_INI, "%s", "");
+    s->report.level = check->rise;
+    s->first_wait = (double)(size_t)(s - h->servers + 1) / (double)h->n_servers;
+    struct probe_target target = target_of(s, snap);
+    s->probe = probe_new(h->loop, &target, on_done, s);
+    return s->probe != NULL;
+}
+
+static bool backend_begin(struct health *h, struct checked_backend *b, const struct snap_backend *snap,
+                          struct checked_server *servers)
+{
+    b->conf = snap->conf;
+    b->pool = snap->pool;
+    b->servers = servers;
+    for (size_t i = 0; i < b->conf->n_servers; i++) {
+        servers[i].health = h;
+        servers[i].backend = b;
+        if (!server_begin(&servers[i], &snap->servers[i]))
+            return false;
+    }
+    b->history.last_change_ms = clock_mono_ms();
+    b->is_known = b->is_up = b->conf->check.type == CHECK_NONE;
+    return true;
+}
+
+static size_t count_servers(const struct conf *conf)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < conf->n_backends; i++)
+        n += conf->backends[i].n_servers;
+    return n;
+}
+
+static bool begin_all(struct health *h)
+{
+    struct checked_server *servers = h->servers;
+    for (size_t i = 0; i < h->n_backends; i++) {
+        if (!backend_begin(h, &h->backends[i], &h->snap->backends[i], servers))
+            return false;
+        servers += h->backends[i].conf->n_servers;
+    }
+    for (size_t i = 0; i < h->n_servers; i++) {
+        if (h->servers[i].probe != NULL)
+            schedule(&h->servers[i], 0);
+    }
+    return true;
+}
+
+struct health *health_new(struct ev_loop *loop, struct snapshot *snap, struct log *log, struct health_listener listener)
+{
+    struct health *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return NULL;
+    h->loop = loop;
+    h->log = log;
+    h->listener = listener;
+    h->snap = snapshot_ref(snap);
+    h->n_backends = snap->conf->n_backends;
+    h->backends = calloc(h->n_backends, sizeof *h->backends);
+    h->servers = calloc(count_servers(snap->conf), sizeof *h->servers);
+    if (h->servers != NULL)
+        h->n_servers = count_servers(snap->conf);
+    if (h->backends != NULL && h->servers != NULL && begin_all(h))
+        return h;
+    health_free(h);
+    return NULL;
+}
+
+void health_free(struct health *h)
+{
+    if (h == NULL)
+        return;
+    for (size_t i = 0; i < h->n_servers; i++) {
+        ev_timer_stop(h->loop, &h->servers[i].next);
+        probe_free(h->servers[i].probe);
+    }
+    free(h->servers);
+    free(h->backends);
+    snapshot_unref(h->snap);
+    free(h);
+}
+
+const struct health_report *health_report(const struct health *h, size_t backend, size_t server)
+{
+    return &h->backends[backend].servers[server].report;
+}
+
+const struct health_history *health_backend_history(const struct health *h, size_t backend)
+{
+    return &h->backends[backend].history;
+}

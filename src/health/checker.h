@@ -1,0 +1,62 @@
+/* health/checker.h: asks every server of a snapshot whether it lives, and sets its state. Main thread's loop only. */
+#ifndef MQGATE_HEALTH_CHECKER_H
+#define MQGATE_HEALTH_CHECKER_H
+
+#include <ev.h>
+
+#include "base/log.h"
+#include "health/probe.h"
+#include "snapshot/snapshot.h"
+
+/* What became of a server, or of a backend as a whole. Times are clock_mono_ms(). */
+struct health_history {
+    bool     down;           /* now */
+    uint64_t downs;          /* moves from up to down */
+    uint64_t last_change_ms; /* at first: when the checks began */
+    uint64_t down_ms;        /* down times that are over; health_down_ms() adds the one that lasts */
+};
+
+struct health_report {
+    struct probe_result   last;      /* of the last check, or INI, or UNK where checks are off */
+    bool                  running;   /* the next one is under way */
+    uint32_t              level;     /* HAProxy's check_health: 0..rise + fall - 1, up from rise on */
+    uint32_t              passed;    /* in a row, by the last check */
+    uint32_t              failed;    /* in a row, by the last check */
+    uint64_t              checks;    /* done; failures of sessions that counted as one, too */
+    uint64_t              failures;  /* of these, failed */
+    uint64_t              failed_up; /* of these, while the server was not down: HAProxy's chkfail */
+    struct health_history history;
+};
+
+struct health;
+
+/* Called when a server went up or down. NULL call: nobody wants to know. */
+struct health_listener {
+    void (*call)(void *user);
+    void *user;
+};
+
+/* The first check of every server begins as soon as the loop runs. Holds a reference of snap. NULL when memory is out.
+ * loop and log must outlive it. */
+struct health *health_new(struct ev_loop *loop, struct snapshot *snap, struct log *log,
+                          struct health_listener listener);
+/* Servers stay in the state they are in. NULL is fine. */
+void health_free(struct health *h);
+
+/* Sessions could not connect (server_note_failure()). For their server that is one failed check, however many they were
+ * until the next check has answered, and that comes at once, but not within fast_interval of the one before. So a storm
+ * of sessions makes no storm of checks, and no server goes down on the word of sessions alone, unless fall is 1 or no
+ * check has answered yet. Where checks are off nothing changes. */
+void health_note_failures(struct health *h);
+
+/* Indices as in the snapshot. Valid until health_free(), changes as the loop runs. */
+const struct health_report  *health_report(const struct health *h, size_t backend, size_t server);
+const struct health_history *health_backend_history(const struct health *h, size_t backend);
+
+/* All down time, with that which lasts. */
+static inline uint64_t health_down_ms(const struct health_history *history, uint64_t now_ms)
+{
+    return history->down_ms + (history->down ? now_ms - history->last_change_ms : 0);
+}
+
+#endif
