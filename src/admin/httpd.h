@@ -1,0 +1,29 @@
+/* admin/httpd.h: the admin endpoints over HTTP, served by the main thread's loop: health for load balancers, statistics
+ * for operators. Nothing here waits; passwords are checked in a thread of their own. */
+#ifndef MQGATE_ADMIN_HTTPD_H
+#define MQGATE_ADMIN_HTTPD_H
+
+#include <ev.h>
+
+#include "admin/view.h"
+#include "base/err.h"
+#include "base/log.h"
+
+enum {
+    ADMIN_CONNECTIONS_MAX = 128, /* at once; further ones wait in the backlog */
+    ADMIN_REQUEST_MS = 10000,    /* a connection is cut when a request, or the answer to it, takes longer */
+    ADMIN_BODY_MAX = 65536       /* bytes; the body of a request is read and thrown away */
+};
+
+struct admin;
+
+/* Takes over listen_fd, a listening, non-blocking TCP socket. loop, view and log must outlive the result. NULL and
+ * *err on failure: then listen_fd is still the caller's. */
+struct admin *admin_open(struct ev_loop *loop, int listen_fd, const struct admin_view *view, struct log *log,
+                         struct err *err);
+/* Cuts all connections and closes the socket. Waits for a password hash that is being worked out. NULL is fine. */
+void admin_close(struct admin *admin);
+
+const char *admin_library_version(void); /* of libmicrohttpd */
+
+#endif

@@ -1,0 +1,454 @@
+/* The admin server over real sockets, its clients on the same loop. */
+#include <check.h>
+#include <crypt.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "admin/auth.h"
+#include "base/clock.h"
+#include "unit/admin/fixture.h"
+#include "unit/admin/suites.h"
+
+static const char service_ready[] = "<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n";
+static const char no_server[] = "<html><body><h1>503 Service Unavailable</h1>\n"
+                                "No server is available to handle this request.\n</body></html>\n";
+static const char get_health[] = "GET /haproxy_health HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n";
+static const char get_json[] = "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n";
+
+static struct fixture f;
+
+static void setup(void)
+{
+    fixture_open(&f);
+}
+
+static void teardown(void)
+{
+    fixture_close(&f);
+}
+
+static void expect(const char *request, int status, const char *body)
+{
+    struct peer *peer = fixture_ask(&f, request);
+    ck_assert_int_eq(peer_status(peer), status);
+    ck_assert_str_eq(peer_body(peer), body);
+    peer_close(peer);
+}
+
+static void expect_status(const char *request, int status)
+{
+    struct peer *peer = fixture_ask(&f, request);
+    ck_assert_int_eq(peer_status(peer), status);
+    peer_close(peer);
+}
+
+static void servers_go(enum server_state state)
+{
+    for (size_t i = 0; i < N_SERVERS; i++)
+        server_set_state(f.servers[i].live, state);
+}
+
+START_TEST(health_is_200_while_a_server_is_up)
+{
+    struct peer *peer = fixture_ask(&f, get_health);
+    ck_assert_int_eq(strncmp(peer->in, "HTTP/1.1 200 OK\r\n", 17), 0);
+    ck_assert_str_eq(peer_body(peer), service_ready);
+    ck_assert(peer_has_header(peer, "content-length: 58"));
+    ck_assert(peer_has_header(peer, "content-type: text/html"));
+    ck_assert(peer_has_header(peer, "cache-control: no-cache"));
+    ck_assert(peer_has_header(peer, "connection: close"));
+    peer_close(peer);
+}
+END_TEST
+
+START_TEST(health_is_503_while_no_server_is_up)
+{
+    servers_go(SERVER_DOWN);
+    struct peer *peer = fixture_ask(&f, get_health);
+    ck_assert_int_eq(strncmp(peer->in, "HTTP/1.1 503 Service Unavailable\r\n", 34), 0);
+    ck_assert_str_eq(peer_body(peer), no_server);
+    ck_assert(peer_has_header(peer, "content-length: 107"));
+    ck_assert(peer_has_header(peer, "content-type: text/html"));
+    ck_assert(peer_has_header(peer, "cache-control: no-cache"));
+    peer_close(peer);
+    servers_go(SERVER_UP);
+    expect(get_health, 200, service_ready);
+}
+END_TEST
+
+START_TEST(health_is_503_when_new_clients_are_not_wanted)
+{
+    f.view.accepting = false;
+    expect(get_health, 503, no_server);
+}
+END_TEST
+
+START_TEST(health_answers_any_method_and_version)
+{
+    expect("POST /haproxy_health HTTP/1.1\r\nHost: n\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", 200,
+           service_ready);
+    expect("PUT /haproxy_health HTTP/1.1\r\nHost: n\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+           "5\r\nhello\r\n0\r\n\r\n",
+           200, service_ready);
+    expect("OPTIONS /haproxy_health HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 200, service_ready);
+    expect("GET /haproxy_health HTTP/1.0\r\n\r\n", 200, service_ready);
+    expect("GET /haproxy_health HTTP/1.1\r\nConnection: close\r\n\r\n", 200, service_ready); /* no Host */
+    expect("GET http://n:8080/haproxy_health HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 200, service_ready);
+}
+END_TEST
+
+START_TEST(head_gets_the_headers_alone)
+{
+    struct peer *peer = fixture_ask(&f, "HEAD /haproxy_health HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n");
+    ck_assert_int_eq(peer_status(peer), 200);
+    ck_assert(peer_has_header(peer, "content-length: 58"));
+    ck_assert_str_eq(peer_body(peer), "");
+    peer_close(peer);
+}
+END_TEST
+
+START_TEST(a_body_that_comes_late_is_waited_for)
+{
+    struct peer *peer = peer_open(&f);
+    peer_send(peer, "POST /haproxy_health HTTP/1.1\r\nHost: n\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+    peer_await_text(peer, "HTTP/1.1 100 Continue\r\n\r\n");
+    peer_forget(peer);
+    peer_send(peer, "he");
+    expect(get_health, 200, service_ready);
+    ck_assert_uint_eq(peer->len, 0);
+    peer_send(peer, "llo");
+    peer_await_text(peer, service_ready);
+    peer_close(peer);
+}
+END_TEST
+
+START_TEST(a_body_without_end_ends_the_connection)
+{
+    static char  piece[4097];
+    struct peer *peer = peer_open(&f);
+    memset(piece, 'x', sizeof piece - 1);
+    peer_send(peer, "POST /haproxy_health HTTP/1.1\r\nHost: n\r\nContent-Length: 1000000000\r\n\r\n");
+    while (!peer->eof) {
+        (void)send(peer->fd, piece, sizeof piece - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ev_run(f.loop, EVRUN_ONCE);
+    }
+    peer_close(peer);
+    expect(get_health, 200, service_ready);
+}
+END_TEST
+
+START_TEST(a_connection_serves_one_request_after_the_other)
+{
+    static const char request[] = "GET /haproxy_health HTTP/1.1\r\nHost: n\r\n\r\n";
+    struct peer      *peer = peer_open(&f);
+    for (int i = 0; i < 5; i++) {
+        peer_forget(peer);
+        peer_send(peer, request);
+        peer_await_text(peer, service_ready);
+    }
+    peer_forget(peer);
+    peer_send(peer, request); /* three at once: pipelined */
+    peer_send(peer, get_json);
+    peer_await_end(peer);
+    ck_assert_int_eq(peer_status(peer), 200);
+    ck_assert_ptr_nonnull(strstr(peer->in, service_ready));
+    ck_assert_ptr_nonnull(strstr(peer->in, "\"node-1\""));
+    peer_close(peer);
+}
+END_TEST
+
+START_TEST(a_request_may_come_byte_by_byte)
+{
+    struct peer *peer = peer_open(&f);
+    for (const char *at = get_health; *at != '\0'; at++) {
+        const char byte[] = {*at, '\0'};
+        peer_send(peer, byte);
+        ev_run(f.loop, EVRUN_NOWAIT);
+    }
+    peer_await_end(peer);
+    ck_assert_str_eq(peer_body(peer), service_ready);
+    peer_close(peer);
+}
+END_TEST
+
+START_TEST(what_is_nowhere_is_404_and_says_what_there_is)
+{
+    struct peer *peer = fixture_ask(&f, "GET /haproxy_health?x=1 HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n");
+    ck_assert_int_eq(peer_status(peer), 404);
+    ck_assert_ptr_nonnull(strstr(peer_body(peer), "/haproxy_health\n"));
+    ck_assert_ptr_nonnull(strstr(peer_body(peer), "/haproxy_stats;json\n"));
+    peer_close(peer);
+    expect_status("GET /haproxy_stats HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 404);
+    expect_status("OPTIONS * HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 404);
+}
+END_TEST
+
+START_TEST(a_malformed_or_oversized_head_is_refused)
+{
+    static char big[40000] = "GET /haproxy_health HTTP/1.1\r\nHost: n\r\nX: ";
+    memset(big + strlen(big), 'x', sizeof big - strlen(big) - 5);
+    memcpy(big + sizeof big - 5, "\r\n\r\n", 5);
+    expect_status("GET /haproxy_health HTTP/1.1\r\nno colon\r\n\r\n", 400);
+    struct peer *peer = peer_open(&f);
+    peer_send(peer, big);
+    peer_await_end(peer); /* an answer, or a reset that overtook it */
+    peer_close(peer);
+    peer = fixture_ask(&f, "\x16\x03\x01 TLS, by mistake\r\n\r\n");
+    peer_close(peer);
+    expect(get_health, 200, service_ready);
+}
+END_TEST
+
+START_TEST(json_is_for_addresses_in_stats_allow)
+{
+    struct peer *peer = fixture_ask(&f, get_json);
+    json_t      *json = json_loads(peer_body(peer), 0, NULL);
+    ck_assert_int_eq(peer_status(peer), 200);
+    ck_assert(peer_has_header(peer, "content-type: application/json"));
+    ck_assert(peer_has_header(peer, "cache-control: no-cache"));
+    ck_assert_str_eq(json_string_value(json_object_get(json, "node")), "node-1");
+    json_decref(json);
+    peer_close(peer);
+    ck_assert(network_parse("10.0.0.0/8", &f.loopback));
+    expect_status(get_json, 403);
+    expect_status("GET /haproxy_statsXYZ HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 403);
+    expect(get_health, 200, service_ready); /* for everybody */
+}
+END_TEST
+
+START_TEST(statistics_are_only_read)
+{
+    struct peer *peer = fixture_ask(&f, "POST /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+                                        "Content-Length: 3\r\n\r\na=b");
+    ck_assert_int_eq(peer_status(peer), 405);
+    ck_assert(peer_has_header(peer, "allow: GET, HEAD"));
+    peer_close(peer);
+    expect("HEAD /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 200, "");
+}
+END_TEST
+
+/* From here on: passwords. "b3BzOm9uZQ==" is ops:one. */
+static const char with_password[] = "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+                                    "Authorization: Basic b3BzOm9uZQ==\r\n\r\n";
+static const char with_wrong_password[] = "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+                                          "Authorization: Basic b3BzOnR3bw==\r\n\r\n";
+
+/* The setting's rounds say how slow. */
+static void need_password(const char *setting)
+{
+    static struct crypt_data scratch;
+    static char              entry[CRYPT_OUTPUT_SIZE + 8];
+    const char              *hash = crypt_r("one", setting, &scratch);
+    ck_assert_ptr_nonnull(hash);
+    (void)snprintf(entry, sizeof entry, "ops:%s", hash);
+    f.users[0] = entry;
+    f.conf.admin.stats_auth.n = 1;
+}
+
+static const char fast_hash[] = "$6$rounds=1000$saltsalt", slow_hash[] = "$6$rounds=1500000$saltsalt";
+
+START_TEST(statistics_ask_for_a_password_when_one_is_set)
+{
+    need_password(fast_hash);
+    struct peer *peer = fixture_ask(&f, get_json);
+    ck_assert_int_eq(peer_status(peer), 401);
+    ck_assert(peer_has_header(peer, "www-authenticate: Basic realm=\"mqgate\""));
+    peer_close(peer);
+    expect_status(with_wrong_password, 401);
+    expect_status("GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+                  "Authorization: Bearer b3BzOm9uZQ==\r\n\r\n",
+                  401);
+    peer = fixture_ask(&f, with_password);
+    ck_assert_int_eq(peer_status(peer), 200);
+    ck_assert_ptr_nonnull(strstr(peer_body(peer), "\"node-1\""));
+    peer_close(peer);
+    expect(get_health, 200, service_ready);
+}
+END_TEST
+
+START_TEST(every_request_of_a_connection_is_asked_for_its_own_password)
+{
+    need_password(fast_hash);
+    struct peer *peer = peer_open(&f);
+    peer_send(peer, "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nAuthorization: Basic b3BzOm9uZQ==\r\n\r\n");
+    peer_await_text(peer, "\"backends\"");
+    peer_send(peer, get_json);
+    peer_await_end(peer);
+    ck_assert_ptr_nonnull(strstr(peer->in, "HTTP/1.1 401"));
+    peer_close(peer);
+}
+END_TEST
+
+START_TEST(health_overtakes_a_slow_password)
+{
+    need_password(slow_hash);
+    struct peer *slow = peer_open(&f);
+    peer_send(slow, with_password);
+    for (int i = 0; i < 5; i++)
+        expect(get_health, 200, service_ready);
+    ck_assert_uint_eq(slow->len, 0);
+    peer_await_end(slow);
+    ck_assert_int_eq(peer_status(slow), 200);
+    peer_close(slow);
+}
+END_TEST
+
+START_TEST(passwords_beyond_the_queue_are_told_to_come_back)
+{
+    enum { N = AUTH_WAITING_MAX + 10 };
+    struct peer *waiting[N];
+    need_password(slow_hash);
+    for (int i = 0; i < N; i++) {
+        waiting[i] = peer_open(&f);
+        peer_send(waiting[i], with_password);
+    }
+    /* One at work and AUTH_WAITING_MAX behind it: the others are turned away. */
+    int refused = -1;
+    while (refused < 0) {
+        ev_run(f.loop, EVRUN_ONCE);
+        for (int i = 0; i < N; i++)
+            refused = waiting[i]->eof && peer_status(waiting[i]) == 503 ? i : refused;
+    }
+    ck_assert(peer_has_header(waiting[refused], "retry-after: 1"));
+    expect(get_health, 200, service_ready);
+    for (int i = 0; i < N; i++)
+        peer_close(waiting[i]);
+    /* The rest is still waiting when the server is closed. */
+}
+END_TEST
+
+START_TEST(a_client_that_leaves_before_its_password_is_checked_does_no_harm)
+{
+    need_password(slow_hash);
+    struct peer *gone = peer_open(&f), *stays = peer_open(&f);
+    peer_send(gone, with_password);
+    expect(get_health, 200, service_ready); /* so the request has arrived, too */
+    peer_close(gone);
+    peer_send(stays, with_password);
+    peer_await_end(stays);
+    ck_assert_int_eq(peer_status(stays), 200);
+    peer_close(stays);
+}
+END_TEST
+
+START_TEST(past_the_limit_connections_wait_for_others_to_end)
+{
+    struct peer *idle[ADMIN_CONNECTIONS_MAX];
+    for (int i = 0; i < ADMIN_CONNECTIONS_MAX; i++) {
+        idle[i] = peer_open(&f);
+        peer_send(idle[i], "GET /haproxy_health HTTP/1.1\r\nHost: n\r\n\r\n");
+        peer_await_text(idle[i], service_ready);
+    }
+    struct peer *late = peer_open(&f);
+    peer_send(late, get_health);
+    for (int i = 0; i < 20; i++)
+        ev_run(f.loop, EVRUN_NOWAIT);
+    ck_assert_uint_eq(late->len, 0);
+    peer_close(idle[0]);
+    peer_await_end(late);
+    ck_assert_str_eq(peer_body(late), service_ready);
+    peer_close(late);
+    for (int i = 1; i < ADMIN_CONNECTIONS_MAX; i++)
+        peer_close(idle[i]);
+}
+END_TEST
+
+START_TEST(out_of_descriptors_accepting_pauses_and_goes_on)
+{
+    struct rlimit before, none;
+    f.log_settings.level = LEVEL_ERROR;
+    struct peer *peer = peer_open(&f);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3; /* no descriptor may be had; those open stay */
+    peer_send(peer, get_health);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    uint64_t turns = 0, until = clock_mono_ms() + 300;
+    while (clock_mono_ms() < until) {
+        ev_run(f.loop, EVRUN_ONCE);
+        turns++;
+    }
+    ck_assert_uint_eq(peer->len, 0);
+    ck_assert_uint_lt(turns, 20); /* no busy loop */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+    peer_await_end(peer);
+    ck_assert_str_eq(peer_body(peer), service_ready);
+    peer_close(peer);
+}
+END_TEST
+
+/* Whatever a client is slow in. */
+START_TEST(slow_clients_are_cut_and_their_places_are_free_again)
+{
+    static const char *const beginnings[] = {"", "GET /haproxy_hea",
+                                             "POST /haproxy_health HTTP/1.1\r\nHost: n\r\n"
+                                             "Content-Length: 100\r\n\r\nx"};
+    struct peer             *slow[ADMIN_CONNECTIONS_MAX];
+    uint64_t                 began = clock_mono_ms(), next_byte = began;
+    for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++) {
+        slow[i] = peer_open(&f);
+        peer_send(slow[i], beginnings[i % ARRAY_LEN(beginnings)]);
+    }
+    struct peer *health = peer_open(&f);
+    peer_send(health, get_health);
+    while (!health->eof) {
+        ev_run(f.loop, EVRUN_ONCE);
+        for (size_t i = 1; clock_mono_ms() >= next_byte && i < ADMIN_CONNECTIONS_MAX; i++) {
+            if (!slow[i]->eof && i % ARRAY_LEN(beginnings) != 0)
+                (void)send(slow[i]->fd, "x", 1, MSG_NOSIGNAL);
+        }
+        next_byte += clock_mono_ms() >= next_byte ? 500 : 0;
+    }
+    ck_assert_str_eq(peer_body(health), service_ready);
+    uint64_t took = clock_mono_ms() - began;
+    ck_assert_uint_ge(took, ADMIN_REQUEST_MS);
+    ck_assert_uint_lt(took, ADMIN_REQUEST_MS + 3000);
+    peer_close(health);
+    for (size_t i = 0; i < ADMIN_CONNECTIONS_MAX; i++) {
+        peer_await_end(slow[i]);
+        peer_close(slow[i]);
+    }
+}
+END_TEST
+
+TCase *http_tcase(void)
+{
+    TCase *tc = tcase_create("http");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, health_is_200_while_a_server_is_up);
+    tcase_add_test(tc, health_is_503_while_no_server_is_up);
+    tcase_add_test(tc, health_is_503_when_new_clients_are_not_wanted);
+    tcase_add_test(tc, health_answers_any_method_and_version);
+    tcase_add_test(tc, head_gets_the_headers_alone);
+    tcase_add_test(tc, a_body_that_comes_late_is_waited_for);
+    tcase_add_test(tc, a_body_without_end_ends_the_connection);
+    tcase_add_test(tc, a_connection_serves_one_request_after_the_other);
+    tcase_add_test(tc, a_request_may_come_byte_by_byte);
+    tcase_add_test(tc, what_is_nowhere_is_404_and_says_what_there_is);
+    tcase_add_test(tc, a_malformed_or_oversized_head_is_refused);
+    tcase_add_test(tc, json_is_for_addresses_in_stats_allow);
+    tcase_add_test(tc, statistics_are_only_read);
+    tcase_add_test(tc, statistics_ask_for_a_password_when_one_is_set);
+    tcase_add_test(tc, every_request_of_a_connection_is_asked_for_its_own_password);
+    tcase_add_test(tc, health_overtakes_a_slow_password);
+    tcase_add_test(tc, passwords_beyond_the_queue_are_told_to_come_back);
+    tcase_add_test(tc, a_client_that_leaves_before_its_password_is_checked_does_no_harm);
+    tcase_add_test(tc, past_the_limit_connections_wait_for_others_to_end);
+    tcase_add_test(tc, out_of_descriptors_accepting_pauses_and_goes_on);
+    return tc;
+}
+
+TCase *slow_tcase(void)
+{
+    TCase *tc = tcase_create("slow");
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, slow_clients_are_cut_and_their_places_are_free_again);
+    return tc;
+}

@@ -1,0 +1,347 @@
+/* What needs no socket: which URI is which, who may come in, what is written. */
+#include <check.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "admin/auth.h"
+#include "admin/basic.h"
+#include "admin/render_json.h"
+#include "admin/render_text.h"
+#include "admin/uri.h"
+#include "base/ct.h"
+#include "unit/admin/fixture.h"
+#include "unit/admin/suites.h"
+
+static const struct conf_admin conf = {.health_uri = "/haproxy_health", .stats_uri = "/haproxy_stats"};
+
+START_TEST(health_is_the_whole_uri_and_nothing_else)
+{
+    static const char *const others[] = {"/haproxy_health?x=1",
+                                         "/haproxy_health/",
+                                         "/haproxy_healt",
+                                         "/",
+                                         "/HAPROXY_HEALTH",
+                                         "/haproxy%5fhealth",
+                                         "*",
+                                         ""};
+    ck_assert_int_eq(uri_endpoint("/haproxy_health", &conf), ENDPOINT_HEALTH);
+    ck_assert_int_eq(uri_endpoint("http://node:8080/haproxy_health", &conf), ENDPOINT_HEALTH);
+    ck_assert_int_eq(uri_endpoint("HTTPS://node/haproxy_health", &conf), ENDPOINT_HEALTH);
+    for (size_t i = 0; i < ARRAY_LEN(others); i++)
+        ck_assert_msg(uri_endpoint(others[i], &conf) == ENDPOINT_NONE, "%s", others[i]);
+    ck_assert_int_eq(uri_endpoint("http://haproxy_health", &conf), ENDPOINT_NONE);
+}
+END_TEST
+
+START_TEST(stats_options_are_found_anywhere_behind_the_prefix)
+{
+    static const char *const json[] = {"/haproxy_stats;json", "/haproxy_stats/;json", "/haproxy_stats?x;json",
+                                       "/haproxy_statsXYZ;json;norefresh", "http://node/haproxy_stats/;csv;json"};
+    static const char *const other[] = {"/haproxy_stats",
+                                        "/haproxy_stats?json",
+                                        "/haproxy_stats;csv",
+                                        "/haproxy_stats;jso",
+                                        "/haproxy_stats;json-schema",
+                                        "/haproxy_statsjson",
+                                        "/haproxy_stats;JSON",
+                                        "/haproxy_stats;json;json-schema"};
+    for (size_t i = 0; i < ARRAY_LEN(json); i++)
+        ck_assert_msg(uri_endpoint(json[i], &conf) == ENDPOINT_STATS_JSON, "%s", json[i]);
+    for (size_t i = 0; i < ARRAY_LEN(other); i++)
+        ck_assert_msg(uri_endpoint(other[i], &conf) == ENDPOINT_STATS, "%s", other[i]);
+    ck_assert_int_eq(uri_endpoint("/x/haproxy_stats;json", &conf), ENDPOINT_NONE);
+    ck_assert_int_eq(uri_endpoint("/haproxy;json", &conf), ENDPOINT_NONE);
+}
+END_TEST
+
+START_TEST(credentials_are_read_as_rfc_7617_writes_them)
+{
+    struct credentials c;
+    ck_assert(basic_parse("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", &c)); /* RFC 7617 section 2 */
+    ck_assert_str_eq(c.user, "Aladdin");
+    ck_assert_str_eq(c.password, "open sesame");
+    ck_assert(basic_parse("bAsIc   b3BzOmE6Yjo=", &c));
+    ck_assert_str_eq(c.user, "ops");
+    ck_assert_str_eq(c.password, "a:b:");
+    ck_assert(basic_parse("Basic Og==", &c));
+    ck_assert_str_eq(c.user, "");
+    ck_assert_str_eq(c.password, "");
+}
+END_TEST
+
+START_TEST(what_is_no_basic_header_is_refused)
+{
+    static const char *const bad[] = {"",
+                                      "Basic",
+                                      "Basic ",
+                                      "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                                      "BasicQWxhZGRpbjpvcGVuIHNlc2FtZQ==",
+                                      "Basic QWxhZGRpbg==", /* no colon */
+                                      "Basic YTpi=",        /* wrong padding */
+                                      "Basic YTpiYw",
+                                      "Basic YT!i",
+                                      "Basic Y=pi",
+                                      "Basic ====",
+                                      "Basic YTpi YTpi",
+                                      "Basic YQBiOmM="}; /* NUL inside */
+    struct credentials       c = {.user = "as it was"};
+    ck_assert(!basic_parse(NULL, &c));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(!basic_parse(bad[i], &c), "%s", bad[i]);
+    ck_assert_str_eq(c.user, "as it was");
+}
+END_TEST
+
+/* "YWFh" is "aaa". */
+START_TEST(credentials_of_any_length_stay_within_their_buffers)
+{
+    for (size_t quads = 0; quads < 600; quads++) {
+        struct credentials c;
+        char               header[4096] = "Basic YTph"; /* "a:a" */
+        for (size_t i = 0; i < quads; i++)
+            strcat(header, "YWFh");
+        bool fits = 1 + 3 * quads < PASSWORD_MAX;
+        ck_assert_msg(basic_parse(header, &c) == fits, "%zu", quads);
+        if (fits)
+            ck_assert_uint_eq(strlen(c.password), 1 + 3 * quads);
+    }
+}
+END_TEST
+
+static void hash_password(char out[CRYPT_OUTPUT_SIZE + 8], const char *user, const char *password)
+{
+    static struct crypt_data scratch;
+    const char              *hash = crypt_r(password, "$6$rounds=1000$saltsalt", &scratch);
+    ck_assert_ptr_nonnull(hash);
+    (void)snprintf(out, CRYPT_OUTPUT_SIZE + 8, "%s:%s", user, hash);
+}
+
+static bool lets_in(const struct conf_strings *users, const char *user, const char *password)
+{
+    static struct crypt_data scratch;
+    struct auth_job          job = {0};
+    (void)snprintf(job.given.user, sizeof job.given.user, "%s", user);
+    (void)snprintf(job.given.password, sizeof job.given.password, "%s", password);
+    auth_job_prepare(&job, users);
+    auth_job_work(&job, &scratch);
+    ck_assert_uint_eq(strlen(job.given.password), 0);
+    return job.matches;
+}
+
+START_TEST(only_the_right_password_of_a_known_user_lets_in)
+{
+    char                      ops[CRYPT_OUTPUT_SIZE + 8], dev[CRYPT_OUTPUT_SIZE + 8];
+    const char               *entries[] = {ops, dev};
+    const struct conf_strings users = {.at = entries, .n = 2};
+    hash_password(ops, "ops", "one");
+    hash_password(dev, "dev", "two");
+    ck_assert(lets_in(&users, "ops", "one"));
+    ck_assert(lets_in(&users, "dev", "two"));
+    ck_assert(!lets_in(&users, "ops", "two"));
+    ck_assert(!lets_in(&users, "ops", ""));
+    ck_assert(!lets_in(&users, "op", "one"));
+    ck_assert(!lets_in(&users, "", "one"));
+    ck_assert(!lets_in(&users, "nobody", "one")); /* although it is the password his hash is made of */
+}
+END_TEST
+
+START_TEST(a_hash_that_is_none_lets_nobody_in)
+{
+    static char               long_entry[2048] = "e:";
+    const char               *entries[] = {"a:", "b:*0", "c:*1", "d:$6$", long_entry, "f"};
+    const struct conf_strings users = {.at = entries, .n = ARRAY_LEN(entries)};
+    static const char *const  passwords[] = {"", "*0", "*1", "$6$", "x"};
+    memset(long_entry + 2, 'x', sizeof long_entry - 3);
+    for (size_t i = 0; i < ARRAY_LEN(entries); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(passwords); k++) {
+            const char user[] = {(char)('a' + (char)i), '\0'};
+            ck_assert_msg(!lets_in(&users, user, passwords[k]), "%s with \"%s\"", user, passwords[k]);
+        }
+    }
+}
+END_TEST
+
+START_TEST(constant_time_comparing_finds_every_difference)
+{
+    uint8_t a[32] = {0}, b[32] = {0};
+    ck_assert(ct_equal(slice_of(a, sizeof a), slice_of(b, sizeof b)));
+    ck_assert(ct_equal(slice_of(NULL, 0), slice_of(NULL, 0)));
+    ck_assert(!ct_equal(slice_of(a, 31), slice_of(b, 32)));
+    for (size_t bit = 0; bit < sizeof b * 8; bit++) {
+        b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ck_assert(!ct_equal(slice_of(a, sizeof a), slice_of(b, sizeof b)));
+        b[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+END_TEST
+
+/* The bytes are HAProxy's, as load balancers know them. */
+START_TEST(health_pages_are_haproxys_byte_for_byte)
+{
+    struct reply ok = reply_health(true), bad = reply_health(false);
+    ck_assert_uint_eq(ok.status, 200);
+    ck_assert_str_eq(ok.body, "<html><body><h1>200 OK</h1>\nService ready.\n</body></html>\n");
+    ck_assert_uint_eq(strlen(ok.body), 58);
+    ck_assert_uint_eq(bad.status, 503);
+    ck_assert_uint_eq(strlen(bad.body), 107);
+}
+END_TEST
+
+static json_t *render(struct fixture *f)
+{
+    json_error_t error;
+    char        *text = render_json(&f->view);
+    ck_assert_ptr_nonnull(text);
+    json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    ck_assert_msg(json != NULL, "%s in %s", error.text, text);
+    free(text);
+    return json;
+}
+
+static const char *string_at(const json_t *object, const char *key)
+{
+    return json_string_value(json_object_get(object, key));
+}
+
+static json_int_t integer_at(const json_t *object, const char *key)
+{
+    ck_assert_msg(json_is_integer(json_object_get(object, key)), "%s", key);
+    return json_integer_value(json_object_get(object, key));
+}
+
+START_TEST(json_tells_of_the_process)
+{
+    struct fixture f;
+    fixture_snapshot(&f);
+    counter_add(counters_slot(f.snap.workers, 1) + WORKER_OUT_OF_MEMORY, 5);
+    json_t *json = render(&f);
+    ck_assert_str_eq(string_at(json, "node"), "node-1");
+    ck_assert_str_eq(string_at(json, "state"), "running");
+    ck_assert_int_eq(integer_at(json, "pid"), getpid());
+    ck_assert_int_eq(integer_at(json, "workers"), 2);
+    ck_assert_int_eq(integer_at(json, "out_of_memory"), 5);
+    ck_assert(json_is_true(json_object_get(json, "healthy")));
+    json_decref(json);
+    f.view.accepting = false;
+    json = render(&f);
+    ck_assert(json_is_false(json_object_get(json, "healthy")));
+    json_decref(json);
+    fixture_snapshot_free(&f);
+}
+END_TEST
+
+START_TEST(json_tells_of_listeners)
+{
+    struct fixture f;
+    fixture_snapshot(&f);
+    for (unsigned worker = 0; worker < 2; worker++)
+        counter_add(counters_slot(f.listener.counters, worker) + LISTENER_BYTES_IN, 1u << 31);
+    atomic_store(&f.listener.open, 3);
+    json_t       *json = render(&f);
+    const json_t *l = json_array_get(json_object_get(json, "listeners"), 0);
+    ck_assert_str_eq(string_at(l, "name"), "mqtt");
+    ck_assert_str_eq(string_at(l, "protocol"), "mqtt");
+    ck_assert_str_eq(string_at(l, "backend"), "emqx");
+    ck_assert(json_is_null(json_object_get(l, "tls")));
+    ck_assert_str_eq(json_string_value(json_array_get(json_object_get(l, "bind"), 1)), "[::]:1883");
+    ck_assert_int_eq(integer_at(l, "open"), 3);
+    ck_assert_int_eq(integer_at(l, "bytes_in"), (json_int_t)1 << 32);
+    for (size_t i = 0; i < LISTENER_COUNTERS; i++)
+        (void)integer_at(l, listener_counter_names[i]);
+    json_decref(json);
+    fixture_snapshot_free(&f);
+}
+END_TEST
+
+START_TEST(json_tells_of_servers)
+{
+    struct fixture f;
+    fixture_snapshot(&f);
+    server_set_state(f.servers[1].live, SERVER_DOWN);
+    ck_assert(server_take_slot(f.servers[0].live));
+    f.conf_servers[0].name = "broker\xff"; /* not UTF-8 */
+    json_t       *json = render(&f);
+    const json_t *b = json_array_get(json_object_get(json, "backends"), 0);
+    const json_t *first = json_array_get(json_object_get(b, "servers"), 0);
+    const json_t *second = json_array_get(json_object_get(b, "servers"), 1);
+    ck_assert_str_eq(string_at(b, "name"), "emqx");
+    ck_assert(json_is_true(json_object_get(b, "healthy")));
+    ck_assert_int_eq(integer_at(b, "waiting"), 0);
+    ck_assert_str_eq(string_at(second, "name"), "broker2");
+    ck_assert_str_eq(string_at(second, "address"), "127.0.0.1:1884");
+    ck_assert_str_eq(string_at(second, "state"), "DOWN");
+    ck_assert_int_eq(integer_at(first, "in_flight"), 1);
+    ck_assert_int_eq(integer_at(first, "max_connections"), 7);
+    for (size_t i = 0; i < SERVER_COUNTERS; i++)
+        (void)integer_at(first, server_counter_names[i]);
+    json_decref(json);
+    fixture_snapshot_free(&f);
+}
+END_TEST
+
+START_TEST(json_tells_of_the_last_check)
+{
+    struct fixture f;
+    fixture_snapshot(&f);
+    f.view.health = (const struct health *)&f; /* never looked into: the fixture's health_report() answers */
+    json_t       *json = render(&f);
+    const json_t *b = json_array_get(json_object_get(json, "backends"), 0);
+    const json_t *c = json_object_get(json_array_get(json_object_get(b, "servers"), 1), "check");
+    ck_assert_str_eq(string_at(c, "status"), "L4CON");
+    ck_assert_str_eq(string_at(c, "text"), "Layer4 connection problem");
+    ck_assert_str_eq(string_at(c, "detail"), "Connection refused");
+    ck_assert(json_is_null(json_object_get(c, "code")));
+    ck_assert_int_eq(integer_at(c, "duration_ms"), 3);
+    ck_assert_int_eq(integer_at(c, "failed"), 2);
+    json_decref(json);
+    fixture_snapshot_free(&f);
+}
+END_TEST
+
+/* What malloc() would do: the n-th call fails. */
+static size_t allocations_left;
+
+static void *failing_malloc(size_t size)
+{
+    return allocations_left == 0 ? NULL : (allocations_left--, malloc(size));
+}
+
+START_TEST(json_without_memory_is_no_json)
+{
+    struct fixture f;
+    char          *text = NULL;
+    size_t         n = 0;
+    fixture_snapshot(&f);
+    json_set_alloc_funcs(failing_malloc, free);
+    for (; text == NULL; n++) {
+        allocations_left = n;
+        text = render_json(&f.view);
+        ck_assert_uint_lt(n, 10000);
+    }
+    ck_assert_uint_gt(n, 100);
+    free(text);
+    fixture_snapshot_free(&f);
+}
+END_TEST
+
+TCase *pure_tcase(void)
+{
+    TCase *tc = tcase_create("pure");
+    tcase_add_test(tc, health_is_the_whole_uri_and_nothing_else);
+    tcase_add_test(tc, stats_options_are_found_anywhere_behind_the_prefix);
+    tcase_add_test(tc, credentials_are_read_as_rfc_7617_writes_them);
+    tcase_add_test(tc, what_is_no_basic_header_is_refused);
+    tcase_add_test(tc, credentials_of_any_length_stay_within_their_buffers);
+    tcase_add_test(tc, only_the_right_password_of_a_known_user_lets_in);
+    tcase_add_test(tc, a_hash_that_is_none_lets_nobody_in);
+    tcase_add_test(tc, constant_time_comparing_finds_every_difference);
+    tcase_add_test(tc, health_pages_are_haproxys_byte_for_byte);
+    tcase_add_test(tc, json_tells_of_the_process);
+    tcase_add_test(tc, json_tells_of_listeners);
+    tcase_add_test(tc, json_tells_of_servers);
+    tcase_add_test(tc, json_tells_of_the_last_check);
+    tcase_add_test(tc, json_without_memory_is_no_json);
+    return tc;
+}
