@@ -21,6 +21,11 @@ static int protocol_of(enum tls_version version)
     return version == TLS_VERSION_1_3 ? TLS1_3_VERSION : TLS1_2_VERSION;
 }
 
+const char *tls_library_version(void)
+{
+    return OpenSSL_version(OPENSSL_VERSION);
+}
+
 /* What both directions want. Devices often close without close_notify: for them that is an end like any other. */
 static bool set_common(SSL_CTX *ctx, enum tls_version min_version)
 {

@@ -46,6 +46,9 @@ struct tls_client_settings {
  * a key that every user of the machine can read. */
 typedef void tls_warn_fn(void *user, const char *text);
 
+/* "OpenSSL 3.0.22 ...", of the library that is loaded. */
+const char *tls_library_version(void);
+
 struct tls_server; /* one "tls" section made live */
 struct tls_client; /* one "tls_client" section made live */
 
