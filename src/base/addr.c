@@ -200,6 +200,10 @@ bool network_parse(const char *text, struct network *out)
     net.bits = (uint8_t)bits;
     if (!host_bits_are_zero(&net))
         return false;
+    if (bits >= 96 && most == 128 && IN6_IS_ADDR_V4MAPPED(&net.base.in6.sin6_addr)) {
+        net.base = addr_from_sockaddr(&net.base.sa);
+        net.bits = (uint8_t)(bits - 96);
+    }
     *out = net;
     return true;
 }

@@ -46,7 +46,8 @@ struct network {
     uint8_t     bits; /* 0..32 or 0..128 */
 };
 
-/* "10.0.0.0/8", "::1/128", or a single address. False: no such thing, or host bits set. */
+/* "10.0.0.0/8", "::1/128", or a single address. False: no such thing, or host bits set. IPv4 in IPv6 becomes IPv4, as
+ * addr_from_sockaddr() makes it of the addresses that are looked up. */
 bool network_parse(const char *text, struct network *out) MUST_CHECK;
 bool network_has(const struct network *net, const struct addr *a);
 bool networks_have(const struct network *nets, size_t n, const struct addr *a);

@@ -61,7 +61,10 @@ START_TEST(a_network_has_its_addresses_and_no_others)
                  {"2001:db8::/33", "2001:db8:7fff::1", true},
                  {"2001:db8::/33", "2001:db8:8000::1", false},
                  {"127.0.0.1", "127.0.0.1", true},
-                 {"127.0.0.1", "127.0.0.2", false}};
+                 {"127.0.0.1", "127.0.0.2", false},
+                 {"::ffff:10.0.0.9", "10.0.0.9", true},
+                 {"::ffff:10.0.0.0/104", "10.255.0.1", true},
+                 {"::ffff:10.0.0.0/104", "11.0.0.1", false}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct network net;
         struct addr    a;
@@ -74,8 +77,17 @@ END_TEST
 
 START_TEST(what_is_no_network_is_refused)
 {
-    static const char *const bad[] = {"",          "10.0.0.0/33", "10.0.0.1/8",   "::1/129",    "::1/64",
-                                      "10.0.0.0/", "host/8",      "10.0.0.0/8/8", "10.0.0.0/-1"};
+    static const char *const bad[] = {"",
+                                      "10.0.0.0/33",
+                                      "10.0.0.1/8",
+                                      "::1/129",
+                                      "::1/64",
+                                      "10.0.0.0/",
+                                      "host/8",
+                                      "10.0.0.0/8/8",
+                                      "10.0.0.0/-1",
+                                      "::ffff:10.0.0.1/104",
+                                      "::ffff:10.0.0.0/95"};
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct network net;
         ck_assert_msg(!network_parse(bad[i], &net), "%s", bad[i]);
