@@ -15,9 +15,15 @@ struct line {
     enum log_format format;
 };
 
+static size_t room_left(const struct line *l)
+{
+    size_t taken = l->len + TAIL_ROOM + 1;
+    return taken < LOG_LINE_MAX ? LOG_LINE_MAX - taken : 0;
+}
+
 static bool has_room(const struct line *l, size_t n)
 {
-    return l->len + n + TAIL_ROOM < LOG_LINE_MAX;
+    return n <= room_left(l);
 }
 
 static void put(struct line *l, const char *text, size_t n)
@@ -104,7 +110,7 @@ static void put_text(struct line *l, struct slice s)
     if (l->format == FORMAT_JSON || needs_quotes(s))
         put_quoted(l, s);
     else
-        put(l, (const char *)s.ptr, s.len < LOG_LINE_MAX / 2 ? s.len : LOG_LINE_MAX / 2);
+        put(l, (const char *)s.ptr, s.len < room_left(l) ? s.len : room_left(l));
 }
 
 static void put_key(struct line *l, const char *key)

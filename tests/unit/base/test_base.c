@@ -176,6 +176,20 @@ START_TEST(a_value_too_long_is_cut_and_the_line_stays_whole)
 }
 END_TEST
 
+START_TEST(a_plain_value_too_long_keeps_what_fits_behind_others)
+{
+    static char long_text[3 * LOG_LINE_MAX], first[LOG_LINE_MAX - 600];
+    memset(long_text, 'x', sizeof long_text - 1);
+    memset(first, 'y', sizeof first - 1);
+    const struct log_field fields[] = {LOG_STR("a", first), LOG_STR("b", long_text), LOG_END};
+    const char            *line = format_line(FORMAT_LOGFMT, fields), *b = strstr(line, " b=");
+    ck_assert_ptr_nonnull(b);
+    ck_assert_uint_eq((size_t)(b - strstr(line, " a=y")), strlen(" a=") + sizeof first - 1);
+    ck_assert_uint_gt(strlen(b), 400);
+    ck_assert_uint_lt(strlen(line), LOG_LINE_MAX);
+}
+END_TEST
+
 START_TEST(a_full_ring_drops_lines_and_counts_them)
 {
     struct log_settings settings = {.wake_fd = -1};
@@ -232,6 +246,7 @@ int main(void)
     tcase_add_test(tc, logfmt_quotes_what_needs_it);
     tcase_add_test(tc, json_lines_are_json);
     tcase_add_loop_test(tc, a_value_too_long_is_cut_and_the_line_stays_whole, 0, 2);
+    tcase_add_test(tc, a_plain_value_too_long_keeps_what_fits_behind_others);
     tcase_add_test(tc, a_full_ring_drops_lines_and_counts_them);
     tcase_add_test(tc, an_error_grows_context_and_never_overflows);
     suite_add_tcase(suite, tc);
