@@ -55,6 +55,8 @@ void buf_give(struct buf_pool *pool, struct buf *b)
 bool buf_prepend(struct buf *b, struct slice bytes)
 {
     uint32_t len = buf_len(b);
+    if (bytes.len == 0) /* its pointer may be NULL, which memcpy() must not see */
+        return true;
     if (bytes.len > BUF_CAPACITY - len)
         return false;
     if (bytes.len > b->head) {

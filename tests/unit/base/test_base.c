@@ -1,6 +1,10 @@
 /* Unit tests of room base/. */
 #include <check.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/addr.h"
 #include "base/buf.h"
@@ -104,6 +108,7 @@ START_TEST(a_buffer_gives_back_what_was_put_in)
     buf_added(b, 11);
     buf_consume(b, 6);
     ck_assert(slice_eq(buf_bytes(b), slice_str("world")));
+    ck_assert(buf_prepend(b, slice_of(NULL, 0)));
     ck_assert(buf_prepend(b, slice_str("big ")));
     ck_assert(buf_prepend(b, slice_str("A much longer beginning, ")));
     ck_assert(slice_eq(buf_bytes(b), slice_str("A much longer beginning, big world")));
@@ -220,6 +225,75 @@ START_TEST(a_full_ring_drops_lines_and_counts_them)
 }
 END_TEST
 
+/* One thread writes lines, the test reads them; done is set, and the reader woken, once all are written. */
+struct scribe {
+    struct log          log;
+    struct log_settings settings;
+    sem_t               taken; /* posted for each line read, where the writer waits for that */
+    bool                waits;
+    _Atomic bool        done;
+};
+
+enum { SCRIBE_LINES = 100000 };
+
+static void *write_lines(void *arg)
+{
+    const uint64_t one = 1;
+    struct scribe *s = arg;
+    for (uint64_t i = 1; i <= SCRIBE_LINES; i++) {
+        log_write(&s->log, i % 2 == 0 ? LEVEL_INFO : LEVEL_ERROR, "tick",
+                  (const struct log_field[]){LOG_UINT("i", i), LOG_END});
+        if (s->waits)
+            (void)sem_wait(&s->taken);
+    }
+    atomic_store(&s->done, true);
+    ck_assert_int_eq(write(s->settings.wake_fd, &one, sizeof one), sizeof one);
+    return NULL;
+}
+
+static void sleep_until_lines_wait(struct scribe *s)
+{
+    uint64_t count;
+    atomic_store(&s->settings.reader_sleeps, true);
+    if (!log_ring_waits(s->log.ring) && !atomic_load(&s->done))
+        ck_assert_int_eq(read(s->settings.wake_fd, &count, sizeof count), sizeof count);
+    atomic_store(&s->settings.reader_sleeps, false);
+}
+
+/* Lockstep: a wake-up that is lost leaves both asleep, and the test ends by its timeout. */
+START_TEST(lines_of_another_thread_arrive_whole_in_order_and_wake_their_reader)
+{
+    struct scribe s = {.settings.wake_fd = eventfd(0, EFD_CLOEXEC), .waits = _i == 1};
+    char          line[LOG_LINE_MAX + 1];
+    uint64_t      taken = 0, last = 0;
+    pthread_t     writer;
+    s.log = (struct log){.settings = &s.settings, .ring = log_ring_new()};
+    ck_assert_int_eq(sem_init(&s.taken, 0, 0), 0);
+    ck_assert_int_eq(pthread_create(&writer, NULL, write_lines, &s), 0);
+    while (!atomic_load(&s.done) || log_ring_waits(s.log.ring)) {
+        enum log_level level;
+        size_t         len = log_ring_take(s.log.ring, line, &level);
+        if (len == 0) {
+            sleep_until_lines_wait(&s);
+            continue;
+        }
+        line[len] = '\0';
+        uint64_t i = strtoull(strstr(line, " i=") + 3, NULL, 10);
+        ck_assert_uint_gt(i, last);
+        ck_assert_int_eq(level, i % 2 == 0 ? LEVEL_INFO : LEVEL_ERROR);
+        last = i;
+        taken++;
+        if (s.waits)
+            ck_assert_int_eq(sem_post(&s.taken), 0);
+    }
+    ck_assert_int_eq(pthread_join(writer, NULL), 0);
+    ck_assert_uint_eq(taken + log_ring_dropped(s.log.ring), SCRIBE_LINES);
+    ck_assert_int_eq(sem_destroy(&s.taken), 0);
+    ck_assert_int_eq(close(s.settings.wake_fd), 0);
+    log_ring_free(s.log.ring);
+}
+END_TEST
+
 START_TEST(an_error_grows_context_and_never_overflows)
 {
     struct err err;
@@ -237,6 +311,7 @@ int main(void)
 {
     Suite *suite = suite_create("base");
     TCase *tc = tcase_create("base");
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, an_address_is_written_as_it_was_read);
     tcase_add_test(tc, what_is_no_address_is_refused);
     tcase_add_test(tc, an_ipv4_client_of_an_ipv6_socket_is_an_ipv4_client);
@@ -248,6 +323,7 @@ int main(void)
     tcase_add_loop_test(tc, a_value_too_long_is_cut_and_the_line_stays_whole, 0, 2);
     tcase_add_test(tc, a_plain_value_too_long_keeps_what_fits_behind_others);
     tcase_add_test(tc, a_full_ring_drops_lines_and_counts_them);
+    tcase_add_loop_test(tc, lines_of_another_thread_arrive_whole_in_order_and_wake_their_reader, 0, 2);
     tcase_add_test(tc, an_error_grows_context_and_never_overflows);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
