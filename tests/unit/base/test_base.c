@@ -219,7 +219,7 @@ START_TEST(a_full_ring_drops_lines_and_counts_them)
         size_t len = log_ring_take(log.ring, line, &level);
         ck_assert_uint_gt(len, 40);
         line[len] = '\0';
-        ck_assert_int_eq(atoi(strstr(line, " i=") + 3), i);
+        ck_assert_int_eq((int)strtol(strstr(line, " i=") + 3, NULL, 10), i);
     }
     log_ring_free(log.ring);
 }
