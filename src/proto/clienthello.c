@@ -36,7 +36,8 @@ static void add_content(struct message *m, struct reader *content)
     while (content->have > 0 && m->len < wanted_len(m) && wanted_len(m) <= CLIENTHELLO_MAX) {
         size_t missing = wanted_len(m) - m->len;
         size_t n = missing < content->have ? missing : content->have;
-        memcpy(m->bytes + m->len, reader_take(content, n).ptr, n);
+        memcpy(m->bytes + m->len, content->at, n);
+        (void)reader_take(content, n);
         m->len += n;
     }
 }

@@ -16,7 +16,8 @@ struct clienthello {
     size_t  alpn_len;                   /* bytes */
 };
 
-/* BAD: not a ClientHello, as soon as a byte shows it. A hello larger than CLIENTHELLO_MAX is BAD. */
+/* BAD: not a ClientHello, as soon as a byte shows it. A hello larger than CLIENTHELLO_MAX is BAD, and a server name
+ * with spaces or control characters. What follows the hello is not looked at. The caller bounds the length of in. */
 enum parse clienthello_peek(struct slice in, struct clienthello *out);
 
 #endif

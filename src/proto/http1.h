@@ -24,7 +24,9 @@ struct http1_head {
 
 /* OK: *used = bytes up to and with the empty line. Slices point into in. BAD as soon as a byte cannot belong to such a
  * head: bare CR, NUL, white space before the colon, folded lines (RFC 9112 sections 2.2, 5.1, 5.2). A lone LF ends a
- * line as section 2.2 allows. The caller bounds the length of in. */
+ * line as section 2.2 allows, which also has one empty line before a request overlooked. HTTP/1.2 and later are read as
+ * HTTP/1.1 (RFC 9110 section 2.5). What Host and the fields of framing must be is for the caller, and so is the length
+ * of in. */
 enum parse http1_parse_request(struct slice in, struct http1_head *out, size_t *used);
 enum parse http1_parse_response(struct slice in, struct http1_head *out, size_t *used);
 

@@ -24,14 +24,14 @@ static const struct property {
     enum kind kind;
     unsigned  places;
 } known[] = {
-    {0x01, KIND_BOOL, WILL},                   /* Payload Format Indicator */
-    {0x02, KIND_U32, WILL},                    /* Message Expiry Interval */
-    {0x03, KIND_STRING, WILL},                 /* Content Type */
-    {0x08, KIND_STRING, WILL},                 /* Response Topic */
-    {0x09, KIND_BINARY, WILL},                 /* Correlation Data */
-    {0x11, KIND_U32, CONNECT | CONNACK},       /* Session Expiry Interval */
-    {0x12, KIND_STRING, CONNACK},              /* Assigned Client Identifier */
-    {ID_SERVER_KEEP_ALIVE, KIND_U16, CONNACK}, /* */
+    {0x01, KIND_BOOL, WILL},             /* Payload Format Indicator */
+    {0x02, KIND_U32, WILL},              /* Message Expiry Interval */
+    {0x03, KIND_STRING, WILL},           /* Content Type */
+    {0x08, KIND_STRING, WILL},           /* Response Topic */
+    {0x09, KIND_BINARY, WILL},           /* Correlation Data */
+    {0x11, KIND_U32, CONNECT | CONNACK}, /* Session Expiry Interval */
+    {0x12, KIND_STRING, CONNACK},        /* Assigned Client Identifier */
+    {ID_SERVER_KEEP_ALIVE, KIND_U16, CONNACK},
     {ID_AUTHENTICATION_METHOD, KIND_STRING, CONNECT | CONNACK},
     {ID_AUTHENTICATION_DATA, KIND_BINARY, CONNECT | CONNACK},
     {0x17, KIND_BOOL, CONNECT},   /* Request Problem Information */

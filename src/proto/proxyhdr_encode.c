@@ -85,7 +85,7 @@ static struct slice ip_of(const struct addr *a)
 static uint8_t family_transport(const struct proxyhdr_v2 *hdr)
 {
     if (hdr->local || !addr_is_set(&hdr->src) || hdr->src.sa.sa_family != hdr->dst.sa.sa_family)
-        return PP2_FAMILY_UNSPEC << 4 | PP2_TRANSPORT_UNSPEC;
+        return 0; /* UNSPEC, both */
     return (uint8_t)((hdr->src.sa.sa_family == AF_INET6 ? PP2_FAMILY_INET6 : PP2_FAMILY_INET) << 4) |
            PP2_TRANSPORT_STREAM;
 }

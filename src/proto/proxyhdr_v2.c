@@ -126,7 +126,7 @@ enum parse proxyhdr_parse_v2(struct slice in, struct proxyhdr *out, size_t *used
     hdr.local = fixed.command == PP2_COMMAND_LOCAL;
     if (hdr.local)
         (void)reader_take(&block, fixed.len); /* "discard the protocol block" */
-    else
+    else if (reader_ok(&block))               /* else the family may be one that no table knows */
         take_block(&block, &fixed, &hdr, &checksum);
     reader_leave(&r, &block);
     size_t len = PP2_FIXED_LEN + fixed.len;

@@ -4,7 +4,6 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/rand.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +19,7 @@ struct ticket_key {
 };
 
 struct tls_tickets {
-    pthread_rwlock_t  lock;   /* over n_keys and keys; held for microseconds, in handshakes only */
+    CRYPTO_RWLOCK    *lock;   /* over n_keys and keys; held for microseconds, in handshakes only */
     EVP_CIPHER       *cipher; /* looked up once; OpenSSL's own lookup takes a lock for each handshake */
     unsigned          n_keys;
     struct ticket_key keys[TICKET_KEYS_KEPT]; /* newest first */
@@ -30,7 +29,7 @@ struct tls_tickets *tls_tickets_new(struct err *err)
 {
     ERR_clear_error();
     struct tls_tickets *tickets = calloc(1, sizeof *tickets);
-    if (tickets == NULL || pthread_rwlock_init(&tickets->lock, NULL) != 0) {
+    if (tickets == NULL || (tickets->lock = CRYPTO_THREAD_lock_new()) == NULL) {
         err_set(err, "session tickets: out of memory");
         free(tickets);
         return NULL;
@@ -50,7 +49,7 @@ void tls_tickets_free(struct tls_tickets *tickets)
     if (tickets == NULL)
         return;
     EVP_CIPHER_free(tickets->cipher);
-    (void)pthread_rwlock_destroy(&tickets->lock);
+    CRYPTO_THREAD_lock_free(tickets->lock);
     OPENSSL_cleanse(tickets, sizeof *tickets);
     free(tickets);
 }
@@ -62,12 +61,16 @@ int tls_tickets_rotate(struct tls_tickets *tickets, struct err *err)
         err_openssl(err, "session tickets");
         return -1;
     }
-    (void)pthread_rwlock_wrlock(&tickets->lock);
+    if (CRYPTO_THREAD_write_lock(tickets->lock) != 1) {
+        OPENSSL_cleanse(&fresh, sizeof fresh);
+        err_set(err, "session tickets: no lock");
+        return -1;
+    }
     memmove(&tickets->keys[1], &tickets->keys[0], sizeof tickets->keys - sizeof tickets->keys[0]);
     tickets->keys[0] = fresh; /* the oldest is overwritten: no copy of it is left */
     if (tickets->n_keys < TICKET_KEYS_KEPT)
         tickets->n_keys++;
-    (void)pthread_rwlock_unlock(&tickets->lock);
+    (void)CRYPTO_THREAD_unlock(tickets->lock);
     OPENSSL_cleanse(&fresh, sizeof fresh);
     return 0;
 }
@@ -114,8 +117,9 @@ int tickets_on_key(SSL *ssl, unsigned char name[16], unsigned char *iv, EVP_CIPH
 {
     const struct tls_server *server = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
     struct tls_tickets      *tickets = server->tickets;
-    (void)pthread_rwlock_rdlock(&tickets->lock);
+    if (CRYPTO_THREAD_read_lock(tickets->lock) != 1)
+        return -1;
     int result = sealing ? seal_with(tickets, name, iv, cipher, mac) : open_with(tickets, ssl, name, iv, cipher, mac);
-    (void)pthread_rwlock_unlock(&tickets->lock);
+    (void)CRYPTO_THREAD_unlock(tickets->lock);
     return result;
 }

@@ -191,7 +191,7 @@ static uint32_t crc32c(struct slice bytes)
 {
     uint32_t crc = UINT32_MAX;
     for (size_t i = 0; i < bytes.len * 8; i++) {
-        uint32_t bit = (bytes.ptr[i / 8] >> (i % 8) & 1u) ^ (crc & 1);
+        uint32_t bit = ((uint32_t)bytes.ptr[i / 8] >> (i % 8) & 1) ^ (crc & 1);
         crc = crc >> 1 ^ (bit != 0 ? 0x82F63B78 : 0);
     }
     return crc ^ UINT32_MAX;

@@ -1,0 +1,104 @@
+/* Rooms without a file or a peer: buffers, log lines, counters, servers, deadlines. */
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/macros.h"
+#include "engine/deadline.h"
+#include "stats/counters.h"
+#include "torture/scenario.h"
+#include "upstream/pool.h"
+
+static bool buffers(void)
+{
+    enum { N = 40 }; /* more than a pool keeps */
+    struct buf_pool pool;
+    struct buf     *lent[N];
+    size_t          n = 0;
+    buf_pool_init(&pool);
+    while (n < N && (lent[n] = buf_take(&pool)) != NULL) {
+        (void)EXPECT(buf_len(lent[n]) == 0 && buf_prepend(lent[n], slice_str("hello")));
+        n++;
+    }
+    bool all = n == N;
+    (void)EXPECT(pool.n_lent == n);
+    while (n > 0)
+        buf_give(&pool, lent[--n]);
+    buf_pool_fini(&pool);
+    return all;
+}
+
+static bool log_lines(void)
+{
+    struct log_settings settings = {.wake_fd = -1};
+    char                line[LOG_LINE_MAX];
+    enum log_level      level;
+    struct log          log = {.settings = &settings, .ring = log_ring_new()};
+    if (log.ring == NULL)
+        return false;
+    log_error(&log, "tick", LOG_STR("text", "a \"quoted\" one"), LOG_UINT("n", 7));
+    (void)EXPECT(log_ring_take(log.ring, line, &level) > 0);
+    log_ring_free(log.ring);
+    return true;
+}
+
+static bool numbers(void)
+{
+    struct counters *counters = counters_new(3, LISTENER_COUNTERS);
+    if (counters == NULL)
+        return false;
+    counter_add(&counters_slot(counters, 2)[LISTENER_BYTES_IN], 9);
+    (void)EXPECT(counters_sum(counters, LISTENER_BYTES_IN) == 9);
+    counters_free(counters);
+    return true;
+}
+
+static bool pick_and_wait(struct pool *pool)
+{
+    struct pool_waiter waiter = {0};
+    size_t             index;
+    if (!EXPECT(pool_pick(pool, 0, &index) == PICK_OK && index == 0))
+        return false;
+    pool_wait(pool, 1, &waiter);
+    pool_leave(pool, 1, &waiter);
+    pool_release(pool, index);
+    return true;
+}
+
+static bool servers(void)
+{
+    const struct server_limits limits = {.max_connections = 1};
+    struct server             *all[3];
+    struct pool               *pool = NULL;
+    size_t                     n = 0;
+    while (n < ARRAY_LEN(all) && (all[n] = server_new("broker", &limits, SERVER_UP)) != NULL)
+        n++;
+    if (n == ARRAY_LEN(all))
+        pool = pool_new(all, n, 2);
+    bool done = pool != NULL && pick_and_wait(pool);
+    pool_free(pool);
+    while (n > 0)
+        server_free(all[--n]);
+    return done;
+}
+
+/* Durations that were added before memory ran out go on working. */
+static bool durations(void)
+{
+    static const uint32_t after_ms[] = {10, 20, 30, 20, 40};
+    struct deadlines      all;
+    struct deadline       d[ARRAY_LEN(after_ms)] = {0};
+    size_t                n = 0;
+    deadlines_init(&all);
+    while (n < ARRAY_LEN(d) && deadlines_add(&all, after_ms[n])) {
+        deadline_set(&all, &d[n], after_ms[n], 1000);
+        n++;
+    }
+    for (size_t i = 0; i < n; i++)
+        (void)EXPECT(deadlines_take_due(&all, 2000) != NULL);
+    (void)EXPECT(deadlines_take_due(&all, 2000) == NULL);
+    deadlines_fini(&all);
+    return n == ARRAY_LEN(d);
+}
+
+const struct scenario base_scenarios[] = {
+    {"a pool lends buffers", buffers},    {"a log ring takes lines", log_lines},         {"workers count", numbers},
+    {"servers stand in a pool", servers}, {"deadlines of several durations", durations}, {0}};
