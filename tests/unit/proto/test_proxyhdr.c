@@ -191,8 +191,8 @@ static uint32_t crc32c(struct slice bytes)
 {
     uint32_t crc = UINT32_MAX;
     for (size_t i = 0; i < bytes.len * 8; i++) {
-        uint32_t bit = ((uint32_t)bytes.ptr[i / 8] >> (i % 8) & 1) ^ (crc & 1);
-        crc = crc >> 1 ^ (bit != 0 ? 0x82F63B78 : 0);
+        uint32_t bit = ((uint32_t)bytes.ptr[i / 8] >> (i % 8) & 1u) ^ (crc & 1u);
+        crc = crc >> 1 ^ (bit != 0 ? 0x82F63B78u : 0u);
     }
     return crc ^ UINT32_MAX;
 }
