@@ -43,6 +43,19 @@ START_TEST(it_takes_fall_failures_in_a_row_to_go_down)
 }
 END_TEST
 
+START_TEST(each_change_of_a_server_is_told_once)
+{
+    w.backend.check.type = CHECK_MQTT;
+    SAY(0, "nonsense");
+    world_start();
+    AWAIT(report(0)->failed == 2);
+    ck_assert_uint_eq(w.n_changes, 1);
+    SAY(0, "\x20\x02\x00\x00");
+    AWAIT(report(0)->passed == 3);
+    ck_assert_uint_eq(w.n_changes, 2);
+}
+END_TEST
+
 START_TEST(it_takes_rise_successes_in_a_row_to_come_back)
 {
     w.backend.check.type = CHECK_MQTT;
@@ -205,6 +218,7 @@ TCase *state_tests(void)
     tcase_set_timeout(tc, 30);
     tcase_add_test(tc, without_checks_a_server_counts_as_up_and_is_left_alone);
     tcase_add_test(tc, it_takes_fall_failures_in_a_row_to_go_down);
+    tcase_add_test(tc, each_change_of_a_server_is_told_once);
     tcase_add_test(tc, it_takes_rise_successes_in_a_row_to_come_back);
     tcase_add_test(tc, between_up_and_down_the_checks_come_fast);
     tcase_add_test(tc, failed_sessions_count_as_one_failed_check_until_the_next);

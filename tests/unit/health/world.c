@@ -1,39 +1,16 @@
 #include "unit/health/world.h"
 
-#include <dirent.h>
 #include <string.h>
 
+#include "support/descriptors.h"
+
 struct world w;
-
-/* The snapshot is made by hand and lives in the world: counting is all there is to do. */
-struct snapshot *snapshot_ref(struct snapshot *snap)
-{
-    snap->refs++;
-    return snap;
-}
-
-void snapshot_unref(struct snapshot *snap)
-{
-    if (snap != NULL)
-        snap->refs--;
-}
-
-static int count_fds(void)
-{
-    int  n = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    ck_assert_ptr_nonnull(dir);
-    while (readdir(dir) != NULL)
-        n++;
-    (void)closedir(dir);
-    return n;
-}
 
 void world_open(void)
 {
     static const char *const names[SERVERS_MAX] = {"s0", "s1", "s2", "s3"};
     memset(&w, 0, sizeof w);
-    w.n_fds = count_fds();
+    w.n_fds = descriptors_open();
     w.loop = ev_loop_new(EVFLAG_AUTO);
     ck_assert_ptr_nonnull(w.loop);
     w.log_settings = (struct log_settings){.level = LEVEL_INFO, .format = FORMAT_LOGFMT, .wake_fd = -1};
@@ -55,6 +32,11 @@ void world_open(void)
         w.servers[i] = (struct conf_server){.name = names[i], .source_auto = true, .address_text = "127.0.0.1:1"};
 }
 
+static void count_change(void *user)
+{
+    ++*(unsigned *)user;
+}
+
 void world_start(void)
 {
     enum server_state state = w.backend.check.type == CHECK_NONE ? SERVER_UNCHECKED : SERVER_UNKNOWN;
@@ -71,7 +53,7 @@ void world_start(void)
     }
     w.snap_backend.pool = pool_new(w.live, w.backend.n_servers, 1);
     ck_assert_ptr_nonnull(w.snap_backend.pool);
-    w.health = health_new(w.loop, &w.snap, &w.log, (struct health_listener){NULL, NULL});
+    w.health = health_new(w.loop, &w.snap, &w.log, (struct health_listener){count_change, &w.n_changes});
     ck_assert_ptr_nonnull(w.health);
 }
 
@@ -86,7 +68,7 @@ void world_close(void)
         server_free(w.live[i]);
     log_ring_free(w.log.ring);
     ev_loop_destroy(w.loop);
-    ck_assert_int_eq(count_fds(), w.n_fds);
+    ck_assert_uint_eq(descriptors_open(), w.n_fds);
 }
 
 static void on_guard(struct ev_loop *loop, ev_timer *timer, int revents)

@@ -13,7 +13,7 @@ enum { SERVERS_MAX = 4, AWAIT_MS = 10000 };
 /* A loop, a backend made by hand, a fake for each of its servers, and the log. */
 struct world {
     struct ev_loop     *loop;
-    int                 n_fds;
+    unsigned            n_fds;
     struct fake         fakes[SERVERS_MAX];
     struct conf         conf;
     struct conf_backend backend;
@@ -26,6 +26,7 @@ struct world {
     struct log          log;
     char                lines[16384]; /* all that was logged */
     struct health      *health;
+    unsigned            n_changes; /* that the health's listener was told of */
 };
 
 extern struct world w;
