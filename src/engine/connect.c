@@ -236,6 +236,8 @@ enum step step_connect(struct session *s)
     if (!server->writable)
         return watch_waiting_client(s);
     int error = sock_error(server->stream.fd);
+    if (error == 0 && sock_met_itself(server->stream.fd, &session_server(s)->conf->address))
+        error = ECONNREFUSED;
     if (error != 0)
         return try_failed(s, error, WHY_CONNECT_FAILED);
     if (!make_greeting(s))

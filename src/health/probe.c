@@ -179,19 +179,11 @@ static bool send_unsent(struct probe *p)
     return true;
 }
 
-/* Where the server's port is one that the kernel may choose for us, and nobody listens on it, a connection within one
- * host can meet itself (simultaneous open, RFC 9293 section 3.5): that is no server. */
-static bool met_itself(const struct probe *p)
-{
-    struct addr self = sock_local(p->stream.fd);
-    return addr_port(&self) == addr_port(&p->target.to) && addr_same_ip(&self, &p->target.to);
-}
-
 /* Each step returns true when the next one may follow at once. */
 static bool step_connect(struct probe *p)
 {
     int error = sock_error(p->stream.fd);
-    if (error == 0 && met_itself(p))
+    if (error == 0 && sock_met_itself(p->stream.fd, &p->target.to))
         error = ECONNREFUSED;
     if (error != 0) {
         fail(p, PROBE_L4CON, strerror(error));

@@ -42,6 +42,12 @@ int sock_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
 }
 
+bool sock_met_itself(int fd, const struct addr *to)
+{
+    struct addr self = sock_local(fd);
+    return addr_port(&self) == addr_port(to) && addr_same_ip(&self, to);
+}
+
 void sock_close(int fd)
 {
     if (fd >= 0)

@@ -302,6 +302,24 @@ START_TEST(a_refused_connection_is_told)
 }
 END_TEST
 
+START_TEST(a_connection_that_met_itself_is_told_from_one_to_somebody)
+{
+    struct addr any = address("127.0.0.1:0");
+    int         listener, self;
+    struct addr there = listen_on("127.0.0.1:0", &listener, 1);
+    int         other = connect_from(&there, NULL);
+    ck_assert(!sock_met_itself(other, &there));
+    sock_close(other);
+    sock_close(listener);
+    ck_assert_int_eq(listener_open(&any, BACKLOG, &self, 1, NULL), 0);
+    any = sock_local(self); /* a port that nobody has, once this is closed */
+    sock_close(self);
+    self = connect_from(&any, &any);
+    ck_assert(sock_met_itself(self, &any));
+    sock_close(self);
+}
+END_TEST
+
 START_TEST(a_connect_that_cannot_start_tells_why_and_leaves_nothing_open)
 {
     static const struct {
@@ -414,6 +432,7 @@ static TCase *sock_tests(void)
     tcase_add_test(tc, a_connection_comes_from_the_source_it_was_given);
     tcase_add_test(tc, an_ipv6_connection_too_comes_from_the_source_it_was_given);
     tcase_add_test(tc, a_refused_connection_is_told);
+    tcase_add_test(tc, a_connection_that_met_itself_is_told_from_one_to_somebody);
     tcase_add_loop_test(tc, a_connect_that_cannot_start_tells_why_and_leaves_nothing_open, 0, 2);
     tcase_add_test(tc, accepted_sockets_inherit_what_the_listener_was_tuned_to);
     tcase_add_test(tc, what_is_not_asked_for_stays_as_the_system_has_it);
