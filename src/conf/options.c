@@ -59,29 +59,33 @@ static void refused_words(const struct option *option, struct words *out)
     }
 }
 
-static void each(const struct walk *walk, const char *parent, bool available, const struct section *section)
+static void each(const struct walk *walk, const char *parent, bool available, bool inherited,
+                 const struct section *section)
 {
     for (const struct option *o = section->options; o->name != NULL; o++) {
         struct words path = {0}, allowed = {0}, def = {0}, refused = {0};
         bool         here = available && !o->not_available;
         words_add(&path, "%s%s%s", parent, parent[0] != '\0' ? "." : "", o->name);
         value_allowed(o, &allowed);
-        default_text(o, &def);
+        if (inherited)
+            words_add(&def, "as at the top level");
+        else
+            default_text(o, &def);
         refused_words(o, &refused);
         walk->fn(walk->user, &(struct conf_option){.path = path.text,
                                                    .type = type_text(o->type),
                                                    .allowed = allowed.text,
-                                                   .default_value = o->inherits ? "the top-level group" : def.text,
+                                                   .default_value = def.text,
                                                    .required = o->required,
                                                    .available = here,
                                                    .not_available_values = refused.text,
                                                    .doc = o->doc});
         if (o->section != NULL)
-            each(walk, path.text, here, o->section);
+            each(walk, path.text, here, o->inherits, o->section);
     }
 }
 
 void conf_options_each(conf_option_fn *fn, void *user)
 {
-    each(&(struct walk){fn, user}, "", true, &conf_section_root);
+    each(&(struct walk){fn, user}, "", true, false, &conf_section_root);
 }

@@ -10,7 +10,7 @@ struct conf_option {
     const char *path;          /* "listeners.timeouts.idle": lists as their elements */
     const char *type;          /* "duration", "list of groups" */
     const char *allowed;       /* a phrase: bounds, words, forms */
-    const char *default_value; /* as in a file, `"3s"`; "" for required options, groups and lists */
+    const char *default_value; /* as in a file, `"3s"`, or a phrase; "" for required options, groups, lists */
     bool        required;
     bool        available;
     const char *not_available_values; /* words that a later version allows: `"auto"`; "" when there are none */

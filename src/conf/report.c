@@ -34,8 +34,8 @@ void report_add(struct conf_errors *errors, unsigned order, const char *text)
 
 void conf_errors_free(struct conf_errors *errors)
 {
-    struct conf_error *e, *next;
-    DL_FOREACH_SAFE (errors->list, e, next) {
+    for (struct conf_error *e = errors->list, *next; e != NULL; e = next) {
+        next = e->next;
         free(e->text);
         free(e);
     }

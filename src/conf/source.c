@@ -233,31 +233,72 @@ static bool take_line_start(struct reader *r)
     return include(r, written);
 }
 
+/* libconfig 1.5 leaks a string that its grammar does not want, so where a string may stand is looked at before. */
+static bool string_may_stand(const struct reader *r)
+{
+    const struct source *source = r->source;
+    bool                 in_sequence = source->depth > 0 && source->open[source->depth - 1] != '{';
+    if (source->last != '\0' && strchr("=:[(\"", source->last) != NULL)
+        return true;
+    if (source->last == ',' && in_sequence)
+        return true;
+    err_set(r->err, "%s:%u: found a string where none can be; a string stands behind =, or in a list or array", r->name,
+            r->line);
+    return false;
+}
+
+/* Brackets are only counted: whether they match is libconfig's business. */
+static bool note_bracket(const struct reader *r, char c)
+{
+    struct source *source = r->source;
+    if (strchr("{[(", c) != NULL) {
+        if (source->depth == SOURCE_NESTING_MAX) {
+            err_set(r->err, "%s:%u: brackets nested deeper than %d", r->name, r->line, SOURCE_NESTING_MAX);
+            return false;
+        }
+        source->open[source->depth++] = c;
+    } else if (strchr("}])", c) != NULL && source->depth > 0) {
+        source->depth--;
+    }
+    return true;
+}
+
+static bool take_word(struct reader *r)
+{
+    size_t n = 1;
+    while (isalnum((unsigned char)r->at[n]) || r->at[n] == '-' || r->at[n] == '_' || r->at[n] == '*')
+        n++;
+    return take(r, n);
+}
+
 /* Takes the token, or the one character, that r->at begins with. */
 static bool take_code(struct reader *r)
 {
     const char *p = r->at;
+    if (*p == '#' || (p[0] == '/' && p[1] == '/')) {
+        r->lexis = IN_LINE_COMMENT;
+        return take(r, 1);
+    }
+    if (p[0] == '/' && p[1] == '*') {
+        r->lexis = IN_COMMENT;
+        return take(r, 2);
+    }
     if (*p == '@') {
         err_set(r->err, "%s:%u: found an @; it only begins @include \"path\", first on its line", r->name, r->line);
         return false;
     }
-    if (isalpha((unsigned char)*p) || *p == '_' || *p == '*') {
-        size_t n = 1;
-        while (isalnum((unsigned char)p[n]) || p[n] == '-' || p[n] == '_' || p[n] == '*')
-            n++;
-        return take(r, n);
+    if (*p == '"') {
+        if (!string_may_stand(r))
+            return false;
+        r->lexis = IN_STRING;
     }
+    if (!note_bracket(r, *p))
+        return false;
+    if (!isspace((unsigned char)*p))
+        r->source->last = *p;
     if (isdigit((unsigned char)*p))
         return take_number(r);
-    if (*p == '"')
-        r->lexis = IN_STRING;
-    else if (*p == '#' || (p[0] == '/' && p[1] == '/'))
-        r->lexis = IN_LINE_COMMENT;
-    else if (p[0] == '/' && p[1] == '*') {
-        r->lexis = IN_COMMENT;
-        return take(r, 2);
-    }
-    return take(r, 1);
+    return isalpha((unsigned char)*p) || *p == '_' || *p == '*' ? take_word(r) : take(r, 1);
 }
 
 static bool take_other(struct reader *r)

@@ -17,6 +17,8 @@ struct source_piece {
     unsigned    line;
 };
 
+enum { SOURCE_NESTING_MAX = 32 }; /* brackets in brackets */
+
 struct source {
     char                *text; /* ends with NUL; owned */
     size_t               len, room;
@@ -25,6 +27,9 @@ struct source {
     size_t               n_pieces;
     unsigned             n_includes;
     struct arena        *arena; /* file names; the caller's */
+    /* Where the scan is: the first character of the last token, and the brackets that are open. */
+    char     last, open[SOURCE_NESTING_MAX];
+    unsigned depth;
 };
 
 void source_init(struct source *source, struct arena *arena);

@@ -52,10 +52,10 @@ struct option {
     bool             inherits;      /* OPTION_GROUP: starts as the top-level group of the same name */
     bool             listens;       /* address that is bound: no two options may hold the same */
     bool             secret;        /* the value is never shown in an error */
-    size_t           offset;        /* in the section's struct */
     /* Numbers: the value. OPTION_ADDRESS: the port. Lists: the number of elements. OPTION_STRING: the bytes. */
     uint32_t min, max;
-    uint32_t step; /* OPTION_DURATION: a multiple of it, when not 0 */
+    uint32_t step;   /* OPTION_DURATION: a multiple of it, when not 0 */
+    size_t   offset; /* in the section's struct */
     /* As in a file, without quotes; elements of an array are separated by blanks. NULL: required, or a group. */
     const char           *def;
     const struct choice  *choices;                /* OPTION_ENUM; ends with a NULL name */

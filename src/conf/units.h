@@ -11,6 +11,6 @@
 #define MIB       1048576u
 #define MILLION   1000000u
 #define PATH_LEN  4095u
-#define ANY_COUNT 10 * MILLION
+#define ANY_COUNT (10 * MILLION)
 
 #endif

@@ -1,5 +1,6 @@
 #include "conf/value.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "conf/quantity.h"
@@ -174,6 +175,7 @@ static enum value_result array_default(const struct option *option, struct arena
 
 enum value_result value_default(const struct option *option, struct arena *arena, void *at)
 {
+    assert(option->def != NULL);
     return value_is_array(option->type) ? array_default(option, arena, at)
                                         : value_parse(option, option->def, arena, at);
 }

@@ -63,11 +63,11 @@ static void source_print(const struct addr *addr, FILE *to)
 static const char *name_of(const void *at)
 {
     const void *element;
-    const char *name = "";
+    const char *name = NULL;
     memcpy(&element, at, sizeof element);
     if (element != NULL)
         memcpy(&name, element, sizeof name);
-    return name;
+    return name != NULL ? name : "";
 }
 
 void value_print(const struct option *option, const void *at, FILE *to)
