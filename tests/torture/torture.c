@@ -92,6 +92,7 @@ int main(void)
     watch_for_crashes();
     torture_yard_make();
     run_all(base_scenarios);
+    run_all(conf_scenarios);
     run_all(tls_scenarios);
     torture_yard_remove();
     unsigned long good = torture.n_runs - torture.n_failed;
