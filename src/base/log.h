@@ -75,15 +75,16 @@ static inline bool log_wants(const struct log *log, enum log_level level)
 /* fields end with LOG_END. errno survives. */
 void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields);
 
-/* log_info(log, event, fields...): LOG_END is added to the fields, of which there may be none. */
-#define LOG_AT(log, lvl, event, ...)                                                                                   \
+/* LOG_AT(log, level, event, fields...): LOG_END is added to the fields, of which there may be none. */
+#define LOG_AT(log, lvl, ...) LOG_ENDED(log, lvl, __VA_ARGS__, LOG_END)
+#define log_error(log, ...)   LOG_AT(log, LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(log, ...)    LOG_AT(log, LEVEL_WARN, __VA_ARGS__)
+#define log_info(log, ...)    LOG_AT(log, LEVEL_INFO, __VA_ARGS__)
+#define log_debug(log, ...)   LOG_AT(log, LEVEL_DEBUG, __VA_ARGS__)
+#define LOG_ENDED(log, lvl, event, ...)                                                                                \
     do {                                                                                                               \
         if (log_wants((log), (lvl)))                                                                                   \
             log_write((log), (lvl), (event), (const struct log_field[]){__VA_ARGS__});                                 \
     } while (0)
-#define log_error(log, ...) LOG_AT(log, LEVEL_ERROR, __VA_ARGS__, LOG_END)
-#define log_warn(log, ...)  LOG_AT(log, LEVEL_WARN, __VA_ARGS__, LOG_END)
-#define log_info(log, ...)  LOG_AT(log, LEVEL_INFO, __VA_ARGS__, LOG_END)
-#define log_debug(log, ...) LOG_AT(log, LEVEL_DEBUG, __VA_ARGS__, LOG_END)
 
 #endif

@@ -84,7 +84,7 @@ static void server_change(struct checked_server *s, enum server_state to)
            LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
            LOG_STR("reason", probe_status_texts[last->status]),
            LOG_STR("detail", last->detail[0] != '\0' ? last->detail : NULL),
-           LOG_STR("check", probe_status_names[last->status]), LOG_UINT("dur_ms", last->duration_ms), LOG_END);
+           LOG_STR("check", probe_status_names[last->status]), LOG_UINT("dur_ms", last->duration_ms));
     backend_review(s->backend, s->health->log);
     if (s->health->listener.call != NULL)
         s->health->listener.call(s->health->listener.user);
