@@ -254,7 +254,8 @@ static enum step begin_relay(struct session *s)
     counter_add(&server_counts(s)[SERVER_SESSIONS], 1);
     if (s->via != NULL && s->via->tlvs_len > 0) { /* delivered: only the addresses are still asked for */
         struct via *smaller = realloc(s->via, sizeof *s->via);
-        s->via = smaller != NULL ? smaller : s->via;
+        if (smaller != NULL)
+            s->via = smaller;
         s->via->tlvs_len = 0;
     }
     access_log_start(s);

@@ -9,8 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tls/live.h"
-
 enum { DAY_S = 24 * 3600 };
 
 static char yard[32];
