@@ -1,4 +1,5 @@
 /* Rooms without a file or a peer: buffers, log lines, counters, servers, deadlines. */
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/macros.h"
@@ -99,6 +100,24 @@ static bool durations(void)
     return n == ARRAY_LEN(d);
 }
 
-const struct scenario base_scenarios[] = {
-    {"a pool lends buffers", buffers},    {"a log ring takes lines", log_lines},         {"workers count", numbers},
-    {"servers stand in a pool", servers}, {"deadlines of several durations", durations}, {0}};
+static bool pieces(void)
+{
+    enum { N = 100, SIZE = 1000 }; /* several chunks of an arena */
+    struct arena *arena = arena_new();
+    size_t        n = 0;
+    while (arena != NULL && n < N && arena_alloc(arena, 1, SIZE) != NULL)
+        n++;
+    char *text = n == N ? arena_strdup(arena, "the last of them") : NULL;
+    if (text != NULL)
+        (void)EXPECT(strcmp(text, "the last of them") == 0);
+    arena_free(arena);
+    return text != NULL;
+}
+
+const struct scenario base_scenarios[] = {{"an arena cuts pieces", pieces},
+                                          {"a pool lends buffers", buffers},
+                                          {"a log ring takes lines", log_lines},
+                                          {"workers count", numbers},
+                                          {"servers stand in a pool", servers},
+                                          {"deadlines of several durations", durations},
+                                          {0}};

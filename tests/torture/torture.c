@@ -92,8 +92,9 @@ int main(void)
     watch_for_crashes();
     torture_yard_make();
     run_all(base_scenarios);
-    run_all(conf_scenarios);
     run_all(tls_scenarios);
+    run_all(conf_scenarios);
+    run_all(snapshot_scenarios);
     torture_yard_remove();
     unsigned long good = torture.n_runs - torture.n_failed;
     (void)printf("%lu%%: Checks: %lu, Failures: %lu, Errors: 0\n", good * 100 / torture.n_runs, torture.n_runs,
