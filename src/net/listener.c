@@ -24,16 +24,14 @@ static int open_bound(const struct addr *at, bool share)
 }
 
 /* SO_REUSEPORT would let a second daemon of the same user take half of the connections in silence. A socket without it
- * cannot be bound and listen beside another listener, so it finds one that is there. */
+ * cannot even be bound beside one that listens, so it finds one that is there. */
 static int refuse_if_taken(const struct addr *at)
 {
     int fd = open_bound(at, false);
     if (fd < 0)
         return -1;
-    int answer = listen(fd, 1), why = errno;
     sock_close(fd);
-    errno = why;
-    return answer;
+    return 0;
 }
 
 int listener_open(const struct addr *at, int backlog, int *fds, unsigned n, struct err *err)
