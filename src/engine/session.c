@@ -253,7 +253,7 @@ void session_timed_out(struct session *s)
         session_close(s, relay_timeout_why(s));
         break;
     default:
-        assert(!"a deadline in a state that has none");
+        assert(false && "a deadline in a state that has none");
     }
 }
 
