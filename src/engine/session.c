@@ -310,7 +310,7 @@ void session_close(struct session *s, enum why why)
         return;
     struct worker     *w = s->worker;
     enum session_state ended_in = s->state;
-    session_ends(s, why);
+    s->why = why;
     if (ended_in == ST_RELAY) {
         say_goodbye(s, CLIENT);
         say_goodbye(s, SERVER);

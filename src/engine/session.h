@@ -121,7 +121,7 @@ enum step { STEP_NEXT, STEP_WAIT, STEP_CLOSED };
 void      session_enter(struct session *s, enum session_state to);
 enum step session_step_to(struct session *s, enum session_state to); /* STEP_NEXT */
 enum step session_step_fail(struct session *s, enum why why);        /* STEP_CLOSED */
-/* Settles why the session is to end; the first cause stays. */
+/* Settles why the session is to end once all is delivered; the first cause stays. */
 void session_ends(struct session *s, enum why why);
 
 /* A new plain connection on this side; nothing is known of it but that it may be written to. fd -1: none. */
