@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/utf8.h"
+
 const char *const log_level_names[] = {"error", "warn", "info", "debug"};
 
 /* Room kept for what must still follow a cut value: closing quote and brace. */
@@ -39,30 +41,6 @@ static void put_str(struct line *l, const char *text)
     put(l, text, strlen(text));
 }
 
-/* Length of the UTF-8 character at s (RFC 3629), 0 when there is none. */
-static size_t utf8_char(struct slice s)
-{
-    uint8_t  c = s.ptr[0];
-    size_t   n = c < 0x80 ? 1 : (c & 0xE0) == 0xC0 ? 2 : (c & 0xF0) == 0xE0 ? 3 : (c & 0xF8) == 0xF0 ? 4 : 0;
-    uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (n <= 1 || n > s.len)
-        return n == 1 ? 1 : 0;
-    uint32_t code = c & (0xFFu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((s.ptr[i] & 0xC0) != 0x80)
-            return 0;
-        code = code << 6 | (s.ptr[i] & 0x3Fu);
-    }
-    bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-    return code >= least[n] && code <= 0x10FFFF && !surrogate ? n : 0;
-}
-
-/* C1 controls would steer a terminal as C0 ones do. */
-static bool is_control(struct slice s, size_t n)
-{
-    return s.ptr[0] < 0x20 || s.ptr[0] == 0x7F || (n == 2 && s.ptr[0] == 0xC2 && s.ptr[1] < 0xA0);
-}
-
 static void put_escaped_byte(struct line *l, uint8_t c)
 {
     char text[8];
@@ -82,8 +60,8 @@ static void put_quoted(struct line *l, struct slice s)
 {
     put(l, "\"", 1);
     while (s.len > 0 && has_room(l, 8)) {
-        size_t n = utf8_char(s);
-        if (n == 0 || is_control(s, n) || s.ptr[0] == '"' || s.ptr[0] == '\\') {
+        size_t n = utf8_char_len(s);
+        if (n == 0 || utf8_is_control(s) || s.ptr[0] == '"' || s.ptr[0] == '\\') {
             if (n == 2) /* the C1 control itself, not its lead byte */
                 s = slice_skip(s, 1);
             put_escaped_byte(l, s.ptr[0]);

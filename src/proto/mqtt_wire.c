@@ -1,7 +1,7 @@
 #include "proto/mqtt_wire.h"
 
 #include "base/macros.h"
-#include "proto/utf8.h"
+#include "base/utf8.h"
 
 enum { VARINT_BYTES_MAX = 4 };
 

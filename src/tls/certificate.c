@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "tls/names.h"
 #include "tls/reason.h"
 
@@ -36,16 +37,6 @@ void certificates_warn_of_dates(struct pem_file file, const STACK_OF(X509) * all
     ERR_clear_error();
 }
 
-static bool has_controls(const unsigned char *utf8, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        bool c1 = utf8[i] == 0xC2 && i + 1 < len && utf8[i + 1] < 0xA0; /* U+0080 to U+009F */
-        if (utf8[i] < 0x20 || utf8[i] == 0x7F || c1)
-            return true;
-    }
-    return false;
-}
-
 void certificate_common_name(const X509 *cert, char *out, size_t cap)
 {
     out[0] = '\0';
@@ -55,7 +46,7 @@ void certificate_common_name(const X509 *cert, char *out, size_t cap)
         return;
     unsigned char *utf8 = NULL;
     int            n = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-    if (n > 0 && (size_t)n < cap && !has_controls(utf8, (size_t)n)) {
+    if (n > 0 && (size_t)n < cap && utf8_is_printable(slice_of(utf8, (size_t)n))) {
         memcpy(out, utf8, (size_t)n);
         out[n] = '\0';
     }
