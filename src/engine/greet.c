@@ -50,7 +50,8 @@ static enum step with_header(struct session *s, const struct proxyhdr *hdr, size
             return session_step_fail(s, WHY_NO_MEMORY);
         s->via->peer = s->client;
         s->via->tlvs_len = (uint16_t)hdr->tlvs.len;
-        memcpy(s->via->tlvs, hdr->tlvs.ptr, hdr->tlvs.len);
+        if (hdr->tlvs.len > 0) /* memcpy(3) may not be given NULL, not even for no bytes */
+            memcpy(s->via->tlvs, hdr->tlvs.ptr, hdr->tlvs.len);
     }
     /* LOCAL and UNKNOWN leave the client to be who the socket says it is. */
     if (hdr->has_addr) {
