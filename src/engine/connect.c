@@ -258,6 +258,8 @@ static enum step begin_relay(struct session *s)
             s->via = smaller;
         s->via->tlvs_len = 0;
     }
+    if (s->flow[UP].eof) /* it ended while it waited, with bytes still to be delivered */
+        session_ends(s, WHY_CLIENT_CLOSED);
     access_log_start(s);
     return session_step_to(s, ST_RELAY);
 }
