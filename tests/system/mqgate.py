@@ -94,7 +94,7 @@ def environment():
     options = {
         "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
         "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
-        "TSAN_OPTIONS": f"exitcode=99:suppressions={HERE.parent / 'tsan.supp'}",
+        "TSAN_OPTIONS": "exitcode=99",
     }
     return {**os.environ, **{key: value for key, value in options.items() if key not in os.environ}}
 

@@ -95,6 +95,22 @@ def test_a_full_server_is_waited_for_in_order(mqgate, serve):
     assert gate.stats()["backends"][0]["waiting"] == 0
 
 
+def test_who_ended_first_is_known_from_before_the_relay(mqgate, serve):
+    server = serve(Listener)
+    gate = mqgate(conf(server.port, server={"max_connections": 1}, global_={"workers": 1}))
+    holder, accepted = gate.connect(), server.accept()
+    waits = gate.connect()
+    waits.sendall(b"all I have")
+    waits.shutdown(socket.SHUT_WR)
+    until(lambda: gate.listener_stats()["bytes_in"] == len(b"all I have"), "its bytes to be read")
+    holder.close()
+    accepted.close()
+    with server.accept() as accepted:
+        assert ends(accepted) == ("eof", b"all I have")
+    assert ends(waits) == ("eof", b"")
+    gate.wait_end(why="client_closed", **{"in": len(b"all I have")})
+
+
 def test_clients_of_all_workers_get_their_turn(mqgate, serve):
     server = serve(Echo)
     gate = mqgate(conf(server.port, server={"max_connections": 2}))

@@ -7,9 +7,9 @@ import ssl
 import pytest
 
 import proxyproto as pp
-from mqgate import conf, until
+from mqgate import DEADLINE_S, conf, until
 from pki import section
-from servers import Echo, Greeter, Listener, ends, reset
+from servers import Echo, Greeter, Listener, ends, free_port, listens, reset
 
 FAST_CHECK = {"type": "tcp", "interval": "20ms", "fast_interval": "20ms", "fall": 1, "rise": 1}
 
@@ -79,6 +79,8 @@ def client_tls_error(scene):
     client = scene.start(listener={"tls": "edge"}, tls=scene.tls()).connect()
     tls = scene.handshake(client)
     server = scene.server.accept()
+    server.sendall(b"x")
+    assert tls.recv(1) == b"x"  # it is a relay by now
     socket.socket.send(tls, b"this is no TLS record")
     ends(server)
     server.close()
@@ -251,17 +253,16 @@ def test_which_sessions_are_told_of(mqgate, serve, access, good, bad):
 
 
 def test_level_decides_what_is_written(mqgate, serve):
-    port = serve(Echo).port
-    with mqgate(conf(port, log={"level": "debug"})).connect() as client:
-        client.sendall(b"x")
-        client.recv(1)
+    port, admin = serve(Echo).port, free_port()
     debug = mqgate(conf(port, log={"level": "debug"}))
     debug.connect().close()
     assert debug.wait_log(event="state", to="relay")["level"] == "debug"
-    quiet = mqgate(conf(port, log={"level": "warn"}), wait=False)
-    until(lambda: quiet.status("Threads") != ["1"], "its threads")
-    quiet.process.terminate()
-    quiet.expect_exit(0)
+    quiet = mqgate(conf(port, log={"level": "warn"}, admin={"bind": f"127.0.0.1:{admin}"}), wait=False)
+    until(lambda: listens(admin), "the admin port")
+    with socket.create_connection(("127.0.0.1", admin), DEADLINE_S) as client:
+        client.sendall(b"GET /haproxy_health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert ends(client)[1].startswith(b"HTTP/1.1 200")
+    quiet.stop()
     assert quiet.log.raw == []
 
 
