@@ -147,7 +147,7 @@ static bool put_process(json_t *o, const struct admin_view *view)
            put_uint(o, "uptime_s", (clock_mono_ms() - view->started_mono_ms) / 1000) &&
            put_text(o, "state", view->state) && put_bool(o, "accepting", view->accepting) &&
            put_bool(o, "healthy", admin_view_is_healthy(view)) && put_uint(o, "workers", global->workers) &&
-           put_uint(o, "max_connections", global->max_connections) &&
+           put_uint(o, "max_connections", view->max_connections) &&
            put_counters(o, view->snap->workers, worker_counter_names, WORKER_COUNTERS);
 }
 

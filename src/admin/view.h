@@ -11,6 +11,7 @@ struct admin_view {
     const struct health   *health;          /* of snap; NULL: nothing is told of checks */
     uint64_t               started_mono_ms; /* clock_mono_ms() when the daemon began */
     const char            *state;           /* "running" or "stopping" */
+    uint32_t               max_connections; /* in force: what the descriptor limit carries of the configured number */
     bool                   accepting;       /* the listeners take new clients; health is 503 when they do not */
 };
 

@@ -181,10 +181,11 @@ static int open_all(struct process *p, struct err *err)
 static int start_admin(struct process *p, struct err *err)
 {
     p->view = (struct admin_view){.snap = p->snap,
+                                  .health = p->health,
                                   .started_mono_ms = clock_mono_ms(),
                                   .state = "running",
-                                  .accepting = true,
-                                  .health = p->health};
+                                  .max_connections = p->max_connections,
+                                  .accepting = true};
     if (p->admin_fd < 0)
         return 0;
     p->admin = admin_open(p->loop, p->admin_fd, &p->view, &p->log, err);

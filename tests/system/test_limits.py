@@ -169,6 +169,7 @@ def test_max_connections_is_lowered_to_what_the_descriptors_carry(mqgate, echo):
     assert said["needed_descriptors"] == 1000 * said["a_session"] + said["fixed"]
     assert said["effective"] == (said["limit"] - said["fixed"]) // said["a_session"]
     assert gate.wait_log(event="ready")["max_connections"] == str(said["effective"])
+    assert gate.stats()["max_connections"] == said["effective"]
     clients = [gate.connect() for _ in range(said["effective"])]
     assert all(says_hello(client) for client in clients)  # and that many there are
     with gate.connect() as waits:

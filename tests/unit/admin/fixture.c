@@ -75,7 +75,7 @@ void fixture_snapshot(struct fixture *f)
     f->snap.backends = &f->backend;
     f->snap.workers = counters_new(2, WORKER_COUNTERS);
     ck_assert(f->listener.counters != NULL && f->snap.workers != NULL);
-    f->view = (struct admin_view){.snap = &f->snap, .state = "running", .accepting = true};
+    f->view = (struct admin_view){.snap = &f->snap, .state = "running", .max_connections = 5000, .accepting = true};
     f->view.started_mono_ms = clock_mono_ms();
 }
 
