@@ -1,6 +1,7 @@
 #include "net/listener.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "net/sock.h"
 
@@ -34,6 +35,27 @@ static int refuse_if_taken(const struct addr *at)
     return 0;
 }
 
+static bool is_wildcard(const struct addr *at)
+{
+    return at->sa.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&at->in6.sin6_addr)
+                                        : at->in.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+/* A taken port is the commonest fault of a first start: the broker has it on 127.0.0.1, and that stands in the way of
+ * 0.0.0.0 too. */
+static void explain(struct err *err, const struct addr *at, int why)
+{
+    char text[ADDR_TEXT_MAX];
+    if (why != EADDRINUSE) {
+        err_system(err, why, "listen on %s", addr_format(at, text));
+        return;
+    }
+    err_set(err, "listen on %s: %s; ss -ltnp 'sport = :%u' shows by whom%s", addr_format(at, text), strerror(why),
+            addr_port(at),
+            is_wildcard(at) ? "; a broker on 127.0.0.1 takes the port from 0.0.0.0 too: bind the node's own address"
+                            : "");
+}
+
 int listener_open(const struct addr *at, int backlog, int *fds, unsigned n, struct err *err)
 {
     struct addr here = *at;
@@ -52,9 +74,7 @@ int listener_open(const struct addr *at, int backlog, int *fds, unsigned n, stru
         if (done == n && n > 0)
             return 0;
     }
-    int  why = errno;
-    char text[ADDR_TEXT_MAX];
-    err_system(err, why, "listen on %s", addr_format(at, text));
+    explain(err, at, errno);
     while (done > 0)
         sock_close(fds[--done]);
     return -1;

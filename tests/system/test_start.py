@@ -115,6 +115,7 @@ def test_a_busy_port_exits_3_and_names_the_address(conf_file, serve):
         done = run("-f", conf_file(configuration))
         assert done.returncode == NOT_STARTED
         assert f"listen on 127.0.0.1:{busy.port}: Address already in use" in done.stderr
+        assert f"ss -ltnp 'sport = :{busy.port}'" in done.stderr
         assert "event=ready" not in done.stdout
 
 
