@@ -76,7 +76,8 @@ def conf(to, *, listener=None, server=None, backend=None, log=None, **groups):
     servers = [{"name": f"s{n}", "address": address(at), **(server or {})}
                for n, at in enumerate(to if isinstance(to, list) else [to])]
     return {
-        "global": {"workers": 2, "max_connections": 4000, "log": {"access": "end", **(log or {})}, **groups.pop("global_", {})},
+        "global": {"workers": 2, "max_connections": 4000, "log": {"access": "end", **(log or {})},
+                   **groups.pop("global_", {})},
         "listeners": [{"name": "in", "bind": "127.0.0.1:0", "protocol": "tcp", "backend": "out", **(listener or {})}],
         "backends": [{"name": "out", "servers": servers, "check": {"type": "none"}, **(backend or {})}],
         "admin": {"bind": "127.0.0.1:0", **groups.pop("admin", {})},

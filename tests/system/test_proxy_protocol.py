@@ -205,7 +205,8 @@ def test_a_bad_header_ends_the_connection(gate_in, kind):
     assert gate.listener_stats()["proxy_errors"] == 1
 
 
-@pytest.mark.parametrize("first", [b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"P", b"PROXIMITY", b"\r\n\r\nhello"])
+@pytest.mark.parametrize("first", [b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", b"P", b"PROXIMITY",
+                                   b"\r\n\r\nhello"])
 def test_accept_goes_on_without_a_header(gate_in, server, first):
     gate = gate_in("accept", timeouts={"proxy_header": "200ms"})
     with gate.connect() as client:
