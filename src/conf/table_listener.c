@@ -11,8 +11,8 @@ static const struct option timeout_options[] = {
     {"handshake", OPTION_DURATION, AT(handshake_ms), .min = MS, .max = LONGEST, .def = "10s",
      .doc = "To finish the TLS handshake with the client."},
     {"connect_packet", OPTION_DURATION, AT(connect_packet_ms), .min = MS, .max = LONGEST, .def = "10s",
-     .doc = "To receive the whole MQTT CONNECT packet or HTTP upgrade head, where the protocol of the listener is "
-            "looked at."},
+     .doc = "For the first byte of a client of an \"mqtt\" or \"ws\" listener, where clients speak first, once the "
+            "server has been reached."},
     {"connect", OPTION_DURATION, AT(connect_ms), .min = MS, .max = LONGEST, .def = "5s",
      .doc = "To reach a server: the TCP connection and, where there is one, the TLS handshake with it. Each server "
             "that is tried has this long."},
@@ -120,9 +120,11 @@ static const struct option listener_options[] = {
      .doc = "The address and port to listen on, or several in an array. Port 0: the kernel chooses one, and the ready "
             "line of the log tells it. No other listener, nor admin, has the same."},
     {"protocol", OPTION_ENUM, AT(protocol), .required = true, .choices = protocols,
-     .doc = "What clients speak. \"mqtt\": MQTT over TCP. \"ws\": MQTT over WebSocket. \"tcp\": nothing is looked at, "
-            "TLS passes through too. \"auto\": PROXY header, TLS, MQTT, WebSocket and plain HTTP are told apart by "
-            "their first bytes."},
+     .doc =
+         "What clients speak. \"mqtt\": MQTT over TCP. \"ws\": MQTT over WebSocket. This version relays both without "
+         "looking into them, and holds clients to timeouts.connect_packet. \"tcp\": anything, TLS that ends at "
+         "the server too. \"auto\": PROXY header, TLS, MQTT, WebSocket and plain HTTP are told apart by "
+         "their first bytes."},
     {"backend", OPTION_REF, AT(backend), .required = true, .refers = "backends",
      .doc = "The name of the backend that sessions are taken to."},
     {"backends", OPTION_GROUP, NOT_YET, .section = &listener_backends_section,
