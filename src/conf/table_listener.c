@@ -117,8 +117,8 @@ static const struct option listener_options[] = {
     {"name", OPTION_STRING, AT(name), .required = true, .max = 64, .check = syntax_name, .allowed = SYNTAX_NAME_ALLOWED,
      .doc = "The name in logs, statistics and commands; no two listeners have the same."},
     {"bind", OPTION_ADDRESSES, AT(bind), .required = true, .min = 1, .max = 16, .listens = true,
-     .doc = "The address and port to listen on, or several in an array. Port 0: the kernel chooses one, and the ready "
-            "line of the log tells it. No other listener, nor admin, has the same."},
+     .doc = "The address and port to listen on, or several in an array. Port 0: the kernel chooses one, and the "
+            "event=listening line of the log tells it. No other listener, nor admin, has the same."},
     {"protocol", OPTION_ENUM, AT(protocol), .required = true, .choices = protocols,
      .doc =
          "What clients speak. \"mqtt\": MQTT over TCP. \"ws\": MQTT over WebSocket. This version relays both without "
