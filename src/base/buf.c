@@ -51,20 +51,3 @@ void buf_give(struct buf_pool *pool, struct buf *b)
     pool->free = b;
     pool->n_free++;
 }
-
-bool buf_prepend(struct buf *b, struct slice bytes)
-{
-    uint32_t len = buf_len(b);
-    if (bytes.len == 0) /* its pointer may be NULL, which memcpy() must not see */
-        return true;
-    if (bytes.len > BUF_CAPACITY - len)
-        return false;
-    if (bytes.len > b->head) {
-        memmove(b->data + bytes.len, b->data + b->head, len);
-        b->head = (uint32_t)bytes.len;
-        b->tail = b->head + len;
-    }
-    b->head -= (uint32_t)bytes.len;
-    memcpy(b->data + b->head, bytes.ptr, bytes.len);
-    return true;
-}

@@ -67,7 +67,4 @@ static inline void buf_consume(struct buf *b, uint32_t n)
         b->head = b->tail = 0;
 }
 
-/* Puts bytes before those that wait. False, and nothing changed, when they do not fit. */
-bool buf_prepend(struct buf *b, struct slice bytes);
-
 #endif

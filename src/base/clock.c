@@ -2,29 +2,19 @@
 
 #include <time.h>
 
-static uint64_t read_us(clockid_t id)
+static uint64_t read_ms(clockid_t id)
 {
     struct timespec ts;
     (void)clock_gettime(id, &ts); /* cannot fail for the ids used here */
-    return (uint64_t)ts.tv_sec * 1000000u + (uint64_t)ts.tv_nsec / 1000u;
-}
-
-uint64_t clock_mono_us(void)
-{
-    return read_us(CLOCK_MONOTONIC);
+    return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
 }
 
 uint64_t clock_mono_ms(void)
 {
-    return read_us(CLOCK_MONOTONIC) / 1000u;
-}
-
-uint64_t clock_mono_coarse_ms(void)
-{
-    return read_us(CLOCK_MONOTONIC_COARSE) / 1000u;
+    return read_ms(CLOCK_MONOTONIC);
 }
 
 uint64_t clock_wall_ms(void)
 {
-    return read_us(CLOCK_REALTIME) / 1000u;
+    return read_ms(CLOCK_REALTIME);
 }

@@ -4,9 +4,7 @@
 
 #include <stdint.h>
 
-uint64_t clock_mono_ms(void);        /* milliseconds, never goes back; for deadlines and durations */
-uint64_t clock_mono_us(void);        /* microseconds of the same clock; for measuring */
-uint64_t clock_mono_coarse_ms(void); /* the same, a few ms late and several times cheaper; for activity stamps */
-uint64_t clock_wall_ms(void);        /* milliseconds since 1970 UTC; for people and logs only */
+uint64_t clock_mono_ms(void); /* milliseconds, never goes back; for deadlines and durations */
+uint64_t clock_wall_ms(void); /* milliseconds since 1970 UTC; for people and logs only */
 
 #endif

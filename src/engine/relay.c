@@ -97,6 +97,13 @@ static void sender_ended(struct session *s, enum direction dir)
     restart_deadline(s);
 }
 
+/* The receiver takes nothing more until the event that io asks for. */
+static void receiver_blocked(struct side *to, enum io io)
+{
+    to->writable = false;
+    to->write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+}
+
 /* True when nothing is left in the buffer. */
 static bool flush(struct session *s, enum direction dir)
 {
@@ -108,8 +115,7 @@ static bool flush(struct session *s, enum direction dir)
             return false;
         enum io io = stream_write(&to->stream, buf_bytes(f->buf), &n);
         if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
-            to->writable = false;
-            to->write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+            receiver_blocked(to, io);
             return false;
         }
         if (io != IO_OK) {
@@ -132,7 +138,7 @@ static void pass_end(struct session *s, enum direction dir)
         return;
     enum io io = stream_shutdown(&to->stream);
     if (io == IO_WANT_WRITE || io == IO_WANT_READ)
-        to->writable = false;
+        receiver_blocked(to, io);
     else
         s->flow[dir].shut = true;
 }

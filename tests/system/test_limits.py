@@ -65,15 +65,19 @@ def test_past_the_global_limit_accepting_pauses_until_a_session_ends(mqgate, ech
         client.close()
 
 
-def test_many_more_clients_than_the_global_limit_are_all_served(mqgate, echo):
-    gate = mqgate(conf(echo.port, global_={"max_connections": 5}))
-    clients = [gate.connect() for _ in range(100)]
+def all_are_served(gate, n):
+    clients = [gate.connect() for _ in range(n)]
     for client in clients:
         client.sendall(b"hello")
         client.shutdown(socket.SHUT_WR)
     for client in clients:
         assert ends(client) == ("eof", b"hello")
         client.close()
+
+
+def test_many_more_clients_than_the_global_limit_are_all_served(mqgate, echo):
+    gate = mqgate(conf(echo.port, global_={"max_connections": 5}))
+    all_are_served(gate, 100)
     until(lambda: gate.listener_stats()["open"] == 0, "all sessions to end")
 
 
@@ -114,13 +118,7 @@ def test_who_ended_first_is_known_from_before_the_relay(mqgate, serve):
 def test_clients_of_all_workers_get_their_turn(mqgate, serve):
     server = serve(Echo)
     gate = mqgate(conf(server.port, server={"max_connections": 2}))
-    clients = [gate.connect() for _ in range(50)]
-    for client in clients:
-        client.sendall(b"hello")
-        client.shutdown(socket.SHUT_WR)
-    for client in clients:
-        assert ends(client) == ("eof", b"hello")
-        client.close()
+    all_are_served(gate, 50)
 
 
 def test_the_queue_is_left_after_its_timeout_or_by_the_client(mqgate, serve):
