@@ -1,0 +1,99 @@
+#include "base/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/utf8.h"
+
+enum { FIRST_CAP = 256 };
+
+/* Room for n more bytes and a NUL. */
+static bool reserve(struct text *t, size_t n)
+{
+    size_t need = t->len + n + 1, cap = t->cap > 0 ? t->cap : FIRST_CAP;
+    if (t->failed || need <= t->cap)
+        return !t->failed;
+    while (cap < need)
+        cap *= 2;
+    char *at = realloc(t->at, cap);
+    if (at == NULL) {
+        t->failed = true;
+        return false;
+    }
+    t->at = at;
+    t->cap = cap;
+    return true;
+}
+
+void text_add(struct text *t, const char *fmt, ...)
+{
+    enum { FITS_MOSTLY = 120 };
+    va_list ap;
+    if (!reserve(t, FITS_MOSTLY))
+        return;
+    size_t room = t->cap - t->len;
+    va_start(ap, fmt);
+    int n = vsnprintf(t->at + t->len, room, fmt, ap);
+    va_end(ap);
+    if (n > 0 && (size_t)n >= room) {
+        if (!reserve(t, (size_t)n))
+            return;
+        va_start(ap, fmt);
+        n = vsnprintf(t->at + t->len, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    t->len += n > 0 ? (size_t)n : 0;
+}
+
+void text_put(struct text *t, const char *bytes, size_t len)
+{
+    if (!reserve(t, len))
+        return;
+    if (len > 0)
+        memcpy(t->at + t->len, bytes, len);
+    t->len += len;
+    t->at[t->len] = '\0';
+}
+
+void text_puts(struct text *t, const char *string)
+{
+    text_put(t, string, strlen(string));
+}
+
+void text_put_line_part(struct text *t, const char *string)
+{
+    for (struct slice s = slice_str(string); s.len > 0;) {
+        size_t n = utf8_char_len(s);
+        if (n == 0 || utf8_is_control(s))
+            text_put(t, "?", 1);
+        else
+            text_put(t, (const char *)s.ptr, n);
+        s = slice_skip(s, n > 0 ? n : 1);
+    }
+}
+
+void text_cut(struct text *t, size_t len)
+{
+    if (len >= t->len)
+        return;
+    t->len = len;
+    t->at[len] = '\0';
+}
+
+char *text_take(struct text *t)
+{
+    char *at = reserve(t, 0) ? t->at : NULL;
+    if (at == NULL)
+        free(t->at);
+    else
+        at[t->len] = '\0';
+    *t = (struct text){.at = NULL};
+    return at;
+}
+
+void text_fini(struct text *t)
+{
+    free(t->at);
+    *t = (struct text){.at = NULL};
+}

@@ -1,0 +1,28 @@
+/* base/text.h: text that grows as it is written, for answers whose length nobody knows beforehand. */
+#ifndef MQGATE_BASE_TEXT_H
+#define MQGATE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/macros.h"
+
+/* All zero: empty. Out of memory is noted and then every call does nothing, so that a writer looks once, at the end. */
+struct text {
+    char  *at; /* ends with NUL once anything was written; owned */
+    size_t len, cap;
+    bool   failed;
+};
+
+void text_add(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void text_put(struct text *t, const char *bytes, size_t len);
+void text_puts(struct text *t, const char *string);
+/* Free text made fit to be part of a line: a control character or a byte that is no UTF-8 becomes '?'. */
+void text_put_line_part(struct text *t, const char *string);
+/* Cuts it back to len bytes, at most what it has. */
+void text_cut(struct text *t, size_t len);
+/* The string, which free() takes, or NULL when memory ran out; t is empty after that. */
+char *text_take(struct text *t) MUST_CHECK;
+void  text_fini(struct text *t);
+
+#endif
