@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,39 @@ void text_put_line_part(struct text *t, const char *string)
         else
             text_put(t, (const char *)s.ptr, n);
         s = slice_skip(s, n > 0 ? n : 1);
+    }
+}
+
+void text_put_json(struct text *t, const char *string)
+{
+    text_put(t, "\"", 1);
+    for (struct slice s = slice_str(string); s.len > 0;) {
+        size_t n = utf8_char_len(s);
+        if (n == 0)
+            text_puts(t, "\\ufffd");
+        else if (n == 1 && (s.ptr[0] < ' ' || s.ptr[0] == '"' || s.ptr[0] == '\\'))
+            text_add(t, "\\u%04x", s.ptr[0]);
+        else
+            text_put(t, (const char *)s.ptr, n);
+        s = slice_skip(s, n > 0 ? n : 1);
+    }
+    text_put(t, "\"", 1);
+}
+
+void text_put_age(struct text *t, uint64_t seconds)
+{
+    static const struct {
+        uint32_t seconds;
+        char     unit;
+    } units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    int left = 2;
+    for (size_t i = 0; i < ARRAY_LEN(units) && left > 0; i++) {
+        uint64_t n = seconds / units[i].seconds;
+        seconds %= units[i].seconds;
+        if (n > 0)
+            left--;
+        if (n > 0 || (units[i].unit == 's' && left == 2))
+            text_add(t, "%" PRIu64 "%c", n, units[i].unit);
     }
 }
 

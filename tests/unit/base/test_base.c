@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/logline.h"
 #include "support/unit.h"
+#include "unit/base/suites.h"
 
 START_TEST(an_address_is_written_as_it_was_read)
 {
@@ -321,5 +322,6 @@ int main(void)
     tcase_add_loop_test(tc, lines_of_another_thread_arrive_whole_in_order_and_wake_their_reader, 0, 2);
     tcase_add_test(tc, an_error_grows_context_and_never_overflows);
     suite_add_tcase(suite, tc);
+    suite_add_tcase(suite, meter_tcase());
     return unit_run(suite);
 }

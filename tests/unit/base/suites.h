@@ -1,0 +1,9 @@
+/* tests/unit/base/suites.h: the parts of the suite. */
+#ifndef MQGATE_TESTS_BASE_SUITES_H
+#define MQGATE_TESTS_BASE_SUITES_H
+
+#include <check.h>
+
+TCase *meter_tcase(void);
+
+#endif
