@@ -65,7 +65,7 @@ static enum MHD_Result check_password(struct client *client)
 
 static enum MHD_Result answer_stats(struct client *client, const char *method)
 {
-    const struct admin_view *view = client->admin->view;
+    const struct view       *view = client->admin->view;
     const struct conf_admin *conf = &view->snap->conf->admin;
     if (!networks_have(conf->stats_allow.at, conf->stats_allow.n, &client->peer))
         return answer(client, reply_forbidden());
@@ -82,10 +82,10 @@ static enum MHD_Result answer_stats(struct client *client, const char *method)
 
 enum MHD_Result client_answer(struct client *client, const char *method)
 {
-    const struct admin_view *view = client->admin->view;
+    const struct view *view = client->admin->view;
     switch (client->endpoint) {
     case ENDPOINT_HEALTH:
-        return answer(client, reply_health(admin_view_is_healthy(view)));
+        return answer(client, reply_health(view_is_healthy(view)));
     case ENDPOINT_STATS:
     case ENDPOINT_STATS_JSON:
         return answer_stats(client, method);

@@ -26,22 +26,22 @@ struct client {
 };
 
 struct admin {
-    struct ev_loop          *loop;
-    const struct admin_view *view;
-    struct log              *log;
-    struct MHD_Daemon       *mhd;
-    struct auth             *auth;
-    int                      listen_fd;
-    bool                     starved; /* accepting failed for want of descriptors or memory; told once */
-    bool                     closing; /* no watcher is started any more */
-    ev_io                    acceptable;
-    ev_timer                 accept_again;
-    ev_io                    mhd_io;    /* MHD's epoll descriptor */
-    ev_timer                 mhd_again; /* MHD has work that no descriptor tells of */
-    ev_timer                 cut;
-    struct client           *due; /* soonest first: all get the same time */
-    struct client           *unused;
-    struct client            clients[ADMIN_CONNECTIONS_MAX];
+    struct ev_loop    *loop;
+    const struct view *view;
+    struct log        *log;
+    struct MHD_Daemon *mhd;
+    struct auth       *auth;
+    int                listen_fd;
+    bool               starved; /* accepting failed for want of descriptors or memory; told once */
+    bool               closing; /* no watcher is started any more */
+    ev_io              acceptable;
+    ev_timer           accept_again;
+    ev_io              mhd_io;    /* MHD's epoll descriptor */
+    ev_timer           mhd_again; /* MHD has work that no descriptor tells of */
+    ev_timer           cut;
+    struct client     *due; /* soonest first: all get the same time */
+    struct client     *unused;
+    struct client      clients[ADMIN_CONNECTIONS_MAX];
 };
 
 /* A connection's time, ADMIN_REQUEST_MS, begins anew; past it, it is cut. Not while it is stopped. */

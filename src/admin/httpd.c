@@ -218,8 +218,7 @@ static int start(struct admin *admin, struct err *err)
     return 0;
 }
 
-struct admin *admin_open(struct ev_loop *loop, int listen_fd, const struct admin_view *view, struct log *log,
-                         struct err *err)
+struct admin *admin_open(struct ev_loop *loop, int listen_fd, const struct view *view, struct log *log, struct err *err)
 {
     struct admin *admin = calloc(1, sizeof *admin);
     if (admin == NULL) {

@@ -5,9 +5,9 @@
 
 #include <ev.h>
 
-#include "admin/view.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "report/view.h"
 
 enum {
     ADMIN_CONNECTIONS_MAX = 128, /* at once; further ones wait in the backlog */
@@ -19,7 +19,7 @@ struct admin;
 
 /* Takes over listen_fd, a listening, non-blocking TCP socket. loop, view and log must outlive the result. NULL and
  * *err on failure: then listen_fd is still the caller's. */
-struct admin *admin_open(struct ev_loop *loop, int listen_fd, const struct admin_view *view, struct log *log,
+struct admin *admin_open(struct ev_loop *loop, int listen_fd, const struct view *view, struct log *log,
                          struct err *err);
 /* Cuts all connections and closes the socket. Waits for a password hash that is being worked out. NULL is fine. */
 void admin_close(struct admin *admin);

@@ -29,13 +29,57 @@ static bool put_bool(json_t *object, const char *key, bool value)
     return put(object, key, json_boolean(value));
 }
 
-static bool put_counters(json_t *object, const struct counters *counters, const char *const *names, size_t n)
+/* A counter and its key here. */
+struct named_count {
+    const char *key;
+    enum count  which;
+};
+
+static bool put_counts(json_t *object, const struct row *row, const struct named_count *all, size_t n)
 {
     bool ok = true;
     for (size_t i = 0; i < n; i++)
-        ok = ok && put_uint(object, names[i], counters_sum(counters, i));
+        ok = ok && put_uint(object, all[i].key, row_sum(row, all[i].which));
     return ok;
 }
+
+static bool put_workers(json_t *object, const struct counters *counters)
+{
+    bool ok = true;
+    for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
+        ok = ok && put_uint(object, worker_counter_names[i], counters_sum(counters, i));
+    return ok;
+}
+
+static const struct named_count listener_counts[] = {
+    {"connections", COUNT_CONNECTIONS},
+    {"sessions", COUNT_SESSIONS},
+    {"closed", COUNT_CLOSED},
+    {"bytes_in", COUNT_REQUEST_IN},
+    {"bytes_out", COUNT_RESPONSE_OUT},
+    {"denied_connections", COUNT_DENIED_CONNECTIONS},
+    {"denied_sessions", COUNT_DENIED_SESSIONS},
+    {"denied_limit", COUNT_DENIED_LIMIT},
+    {"proxy_errors", COUNT_PROXY_ERRORS},
+    {"handshakes", COUNT_HANDSHAKES},
+    {"handshakes_resumed", COUNT_HANDSHAKES_RESUMED},
+    {"handshakes_failed", COUNT_HANDSHAKES_FAILED},
+    {"request_errors", COUNT_REQUEST_ERRORS},
+    {"no_server", COUNT_NO_SERVER},
+    {"internal_errors", COUNT_INTERNAL_ERRORS},
+};
+
+static const struct named_count server_counts[] = {
+    {"connects", COUNT_CONNECTS},
+    {"connects_failed", COUNT_CONNECTS_FAILED},
+    {"retries", COUNT_RETRIES},
+    {"redispatches", COUNT_REDISPATCHES},
+    {"sessions", COUNT_CARRIED},
+    {"bytes_in", COUNT_REQUEST_OUT},
+    {"bytes_out", COUNT_RESPONSE_IN},
+    {"client_aborts", COUNT_CLIENT_ABORTS},
+    {"server_aborts", COUNT_SERVER_ABORTS},
+};
 
 /* Only what is complete is shown. */
 static json_t *whole(json_t *value, bool ok)
@@ -63,10 +107,9 @@ static json_t *listener(const struct snap_listener *l)
     bool ok = put_text(o, "name", conf->name) && put(o, "bind", addresses(conf->bind, conf->n_bind)) &&
               put_text(o, "protocol", conf_protocol_names[conf->protocol]) &&
               put(o, "tls", conf->tls != NULL ? json_string(conf->tls->name) : json_null()) &&
-              put_text(o, "backend", conf->backend->name) &&
-              put_uint(o, "open", atomic_load_explicit(&l->open, memory_order_relaxed)) &&
-              put_uint(o, "max_connections", conf->max_connections) &&
-              put_counters(o, l->counters, listener_counter_names, LISTENER_COUNTERS);
+              put_text(o, "backend", conf->backend->name) && put_uint(o, "open", gauge_now(&l->row->sessions)) &&
+              put_uint(o, "max_connections", atomic_load_explicit(&l->max_connections, memory_order_relaxed)) &&
+              put_counts(o, l->row, listener_counts, ARRAY_LEN(listener_counts));
     return whole(o, ok);
 }
 
@@ -102,14 +145,14 @@ static json_t *server(const struct snap_server *s, const struct health_report *r
     bool    ok = put_text(o, "name", s->conf->name) && put_text(o, "address", s->conf->address_text) &&
               put_text(o, "state", server_state_names[server_state(s->live)]) &&
               put_bool(o, "backup", s->conf->backup) && put_uint(o, "in_flight", server_in_flight(s->live)) &&
-              put_uint(o, "max_connections", s->conf->max_connections) &&
-              put_counters(o, s->counters, server_counter_names, SERVER_COUNTERS);
+              put_uint(o, "max_connections", server_max_connections(s->live)) &&
+              put_counts(o, s->row, server_counts, ARRAY_LEN(server_counts));
     if (report != NULL)
         ok = ok && put(o, "check", check(report, clock_mono_ms()));
     return whole(o, ok);
 }
 
-static json_t *servers(const struct admin_view *view, size_t backend)
+static json_t *servers(const struct view *view, size_t backend)
 {
     const struct snap_backend *b = &view->snap->backends[backend];
     json_t                    *list = json_array();
@@ -121,7 +164,7 @@ static json_t *servers(const struct admin_view *view, size_t backend)
     return whole(list, ok);
 }
 
-static json_t *backend(const struct admin_view *view, size_t index)
+static json_t *backend(const struct view *view, size_t index)
 {
     const struct snap_backend *b = &view->snap->backends[index];
     json_t                    *o = json_object();
@@ -130,7 +173,7 @@ static json_t *backend(const struct admin_view *view, size_t index)
     return whole(o, ok);
 }
 
-static json_t *backends(const struct admin_view *view)
+static json_t *backends(const struct view *view)
 {
     json_t *list = json_array();
     bool    ok = true;
@@ -139,19 +182,18 @@ static json_t *backends(const struct admin_view *view)
     return whole(list, ok);
 }
 
-static bool put_process(json_t *o, const struct admin_view *view)
+static bool put_process(json_t *o, const struct view *view)
 {
     const struct conf_global *global = &view->snap->conf->global;
     return put_text(o, "node", global->node) && put_text(o, "version", PACKAGE_VERSION) &&
            put_uint(o, "pid", (uint64_t)getpid()) &&
            put_uint(o, "uptime_s", (clock_mono_ms() - view->started_mono_ms) / 1000) &&
            put_text(o, "state", view->state) && put_bool(o, "accepting", view->accepting) &&
-           put_bool(o, "healthy", admin_view_is_healthy(view)) && put_uint(o, "workers", global->workers) &&
-           put_uint(o, "max_connections", view->max_connections) &&
-           put_counters(o, view->snap->workers, worker_counter_names, WORKER_COUNTERS);
+           put_bool(o, "healthy", view_is_healthy(view)) && put_uint(o, "workers", global->workers) &&
+           put_uint(o, "max_connections", view->max_connections) && put_workers(o, stats_workers(view->snap->stats));
 }
 
-char *render_json(const struct admin_view *view)
+char *render_json(const struct view *view)
 {
     json_t *o = json_object();
     bool  ok = put_process(o, view) && put(o, "listeners", listeners(view->snap)) && put(o, "backends", backends(view));

@@ -2,9 +2,9 @@
 #ifndef MQGATE_ADMIN_RENDER_JSON_H
 #define MQGATE_ADMIN_RENDER_JSON_H
 
-#include "admin/view.h"
+#include "report/view.h"
 
 /* NULL when memory is out. free() the result. Its size and the time for it grow with listeners and servers only. */
-char *render_json(const struct admin_view *view);
+char *render_json(const struct view *view);
 
 #endif

@@ -47,6 +47,7 @@ struct log_settings {
     _Atomic(enum log_level)  level;
     _Atomic(enum log_format) format;
     _Atomic bool             reader_sleeps; /* the reader waits on wake_fd */
+    _Atomic uint64_t         dropped;       /* lines, ever; the reader counts them */
     int                      wake_fd;       /* an eventfd, or -1: nobody to wake */
 };
 

@@ -22,6 +22,7 @@ enum conf_check_type { CHECK_TCP, CHECK_MQTT, CHECK_HTTP, CHECK_NONE };
 enum conf_healthy_when { HEALTHY_ALL, HEALTHY_ANY };
 
 extern const char *const conf_protocol_names[];
+extern const char *const conf_balance_names[];
 
 struct conf_strings {
     const char **at;
@@ -104,6 +105,7 @@ struct conf_server {
     const char                   *address_text; /* as written */
     struct addr                   address;
     enum conf_proxy_out           send_proxy;
+    uint32_t                      weight; /* 0..256 */
     bool                          backup;
     uint32_t                      max_connections; /* 0: no limit */
     bool                          source_auto;

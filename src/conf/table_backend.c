@@ -12,6 +12,8 @@ static const struct choice check_types[] = {{"tcp", CHECK_TCP, false},
                                             {"none", CHECK_NONE, false},
                                             {NULL, 0, false}};
 
+const char *const conf_balance_names[] = {"local-first", "leastconn", "roundrobin", "source", "client-id"};
+
 static const struct choice balances[] = {
     {"local-first", BALANCE_LOCAL_FIRST, false}, {"leastconn", BALANCE_LEASTCONN, true},
     {"roundrobin", BALANCE_ROUNDROBIN, true},    {"source", BALANCE_SOURCE, true},
@@ -30,8 +32,9 @@ static const struct option server_options[] = {
      .doc = "Whether the connection begins with a PROXY header that tells the server who the client is, in version 1 "
             "(text) or 2 (binary). Version 2 carries the facts of the client's TLS too: version, cipher, common name "
             "of its certificate, server name asked for, ALPN, and a unique id of the session."},
-    {"weight", OPTION_U32, NOT_YET, .min = 0, .max = 256, .def = "100",
-     .doc = "The server's share of sessions against the others of its backend."},
+    {"weight", OPTION_U32, AT(weight), .min = 0, .max = 256, .def = "100",
+     .doc = "The server's share of sessions against the others of its backend; \"local-first\" does not share, and "
+            "asks only whether it is 0: then the server gets no new sessions."},
     {"backup", OPTION_BOOL, AT(backup), .def = "false",
      .doc = "Whether the server is used only while no other of its backend is usable."},
     {"max_connections", OPTION_U32, AT(max_connections), .min = 0, .max = ANY_COUNT, .def = "0",

@@ -44,9 +44,11 @@ static int check(struct conf *conf, const char *file)
 {
     struct log_settings settings = {.level = LEVEL_WARN, .format = FORMAT_LOGFMT, .wake_fd = -1};
     struct log          log = {.settings = &settings};
-    struct err          err;
+    struct err          err = {.text = "out of memory"};
     struct tls_tickets *tickets = tls_tickets_new(&err);
-    struct snapshot    *snap = tickets != NULL ? snapshot_build(conf, tickets, &log, &err) : NULL;
+    struct stats       *stats = stats_new(conf->global.workers);
+    bool                ready = tickets != NULL && stats != NULL;
+    struct snapshot    *snap = ready ? snapshot_build(conf, stats, tickets, &log, &err) : NULL;
     if (snap == NULL) {
         fprintf(stderr, "mqgate: %s: %s\n", file, err.text);
         conf_free(conf);
@@ -55,6 +57,7 @@ static int check(struct conf *conf, const char *file)
     }
     int status = snap != NULL ? EXIT_OK : EXIT_BAD_CONFIG;
     snapshot_unref(snap);
+    stats_free(stats);
     tls_tickets_free(tickets);
     return status;
 }

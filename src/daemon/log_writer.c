@@ -148,6 +148,7 @@ static bool take_some(struct log_writer *w, struct log_ring *ring, int n)
     while (n-- > 0 && (len = log_ring_take(ring, line, &level)) > 0)
         put_line(w, level, line, len);
     uint64_t dropped = log_ring_dropped(ring);
+    atomic_fetch_add(&w->settings->dropped, dropped);
     if (dropped > 0)
         tell_dropped(w, dropped);
     return len > 0;

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "admin/httpd.h"
@@ -22,19 +23,22 @@
 #include "health/checker.h"
 #include "net/listener.h"
 #include "net/sock.h"
+#include "report/history.h"
+#include "report/view.h"
 
 struct process {
     struct log_settings log_settings;
     struct log_writer  *log_writer;
     struct log          log;
     struct tls_tickets *tickets;
+    struct stats       *stats;
     struct snapshot    *snap;
     const struct conf  *conf; /* the snapshot's */
     struct ev_loop     *loop;
     struct engine      *engine;
     struct health      *health;
     struct admin       *admin;
-    struct admin_view   view;
+    struct view         view;
     int                 admin_fd;   /* until admin takes it over; -1 */
     struct addr         admin_addr; /* where it really listens */
     bool                has_pid_file;
@@ -42,6 +46,7 @@ struct process {
     struct ev_signal    signals[6];
     struct ev_async     server_failed;
     struct ev_timer     rotate_tickets;
+    struct ev_timer     tick;
 };
 
 /* Runs in a worker's thread. */
@@ -71,7 +76,7 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents
     struct process *p = watcher->data;
     (void)revents;
     log_info(&p->log, "stopping", LOG_STR("signal", strsignal(watcher->signum)),
-             LOG_UINT("sessions", engine_open_sessions(p->engine)));
+             LOG_UINT("sessions", gauge_now(engine_open_sessions(p->engine))));
     ev_break(loop, EVBREAK_ALL);
 }
 
@@ -95,6 +100,14 @@ static void on_rotate_tickets(struct ev_loop *loop, ev_timer *watcher, int reven
         log_error(&p->log, "ticket_rotation_failed", LOG_STR("err", err.text));
 }
 
+static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct process *p = watcher->data;
+    (void)loop;
+    (void)revents;
+    history_tick(p->view.history, p->snap);
+}
+
 static void start_watchers(struct process *p)
 {
     static const struct {
@@ -114,6 +127,9 @@ static void start_watchers(struct process *p)
     ev_timer_init(&p->rotate_tickets, on_rotate_tickets, TICKET_ROTATE_MS / 1e3, TICKET_ROTATE_MS / 1e3);
     p->rotate_tickets.data = p;
     ev_timer_start(p->loop, &p->rotate_tickets);
+    ev_timer_init(&p->tick, on_tick, 0., HISTORY_TICK_MS / 1e3);
+    p->tick.data = p;
+    ev_timer_start(p->loop, &p->tick);
 }
 
 static void stop_watchers(struct process *p)
@@ -122,6 +138,7 @@ static void stop_watchers(struct process *p)
         ev_signal_stop(p->loop, &p->signals[i]);
     ev_async_stop(p->loop, &p->server_failed);
     ev_timer_stop(p->loop, &p->rotate_tickets);
+    ev_timer_stop(p->loop, &p->tick);
 }
 
 static int open_admin(struct process *p, struct err *err)
@@ -167,7 +184,9 @@ static size_t fixed_descriptors(const struct process *p)
 static int open_all(struct process *p, struct err *err)
 {
     p->max_connections = descriptors_carry(p->conf->global.max_connections, fixed_descriptors(p), &p->log);
-    const struct engine_settings settings = {.max_connections = p->max_connections,
+    const struct engine_settings settings = {.loop = p->loop,
+                                             .main_log = &p->log,
+                                             .max_connections = p->max_connections,
                                              .log = &p->log_settings,
                                              .log_rings = log_writer_rings(p->log_writer) + 1,
                                              .server_failed = on_server_failed_in_worker,
@@ -178,14 +197,28 @@ static int open_all(struct process *p, struct err *err)
     return privileges_drop(p->conf->global.user, p->conf->global.group, err);
 }
 
+/* Before the engine's threads run, and after everything that can be told of is there. */
+static int make_view(struct process *p, struct err *err)
+{
+    struct rlimit limit = {0};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    p->view.snap = p->snap;
+    p->view.health = p->health;
+    p->view.engine = p->engine;
+    p->view.log = &p->log;
+    p->view.state = "running";
+    p->view.max_connections = p->max_connections;
+    p->view.max_descriptors = (uint32_t)limit.rlim_cur;
+    p->view.accepting = true;
+    p->view.history = history_new();
+    if (p->view.history != NULL)
+        return 0;
+    err_set(err, "out of memory");
+    return -1;
+}
+
 static int start_admin(struct process *p, struct err *err)
 {
-    p->view = (struct admin_view){.snap = p->snap,
-                                  .health = p->health,
-                                  .started_mono_ms = clock_mono_ms(),
-                                  .state = "running",
-                                  .max_connections = p->max_connections,
-                                  .accepting = true};
     if (p->admin_fd < 0)
         return 0;
     p->admin = admin_open(p->loop, p->admin_fd, &p->view, &p->log, err);
@@ -200,12 +233,14 @@ static int start_all(struct process *p, struct err *err)
 {
     if (log_writer_start(p->log_writer, err) != 0)
         return -1;
-    start_watchers(p);
     p->health = health_new(p->loop, p->snap, &p->log, (struct health_listener){on_server_changed, p});
     if (p->health == NULL) {
         err_set(err, "out of memory");
         return -1;
     }
+    if (make_view(p, err) != 0)
+        return -1;
+    start_watchers(p);
     if (start_admin(p, err) != 0)
         return -1;
     return engine_start(p->engine, err);
@@ -251,7 +286,9 @@ static void close_all(struct process *p)
         ev_loop_destroy(p->loop);
     }
     log_writer_close(p->log_writer);
+    history_free(p->view.history);
     snapshot_unref(p->snap);
+    stats_free(p->stats);
     tls_tickets_free(p->tickets);
     privileges_allow_inspection();
 }
@@ -269,7 +306,10 @@ static int prepare(struct process *p, struct conf *conf, struct err *err)
         return -1;
     p->log = (struct log){.settings = &p->log_settings, .ring = log_writer_rings(p->log_writer)[0]};
     p->tickets = tls_tickets_new(err);
-    return p->tickets != NULL ? 0 : -1;
+    p->stats = stats_new(conf->global.workers);
+    if (p->stats == NULL)
+        err_set(err, "out of memory");
+    return p->tickets != NULL && p->stats != NULL ? 0 : -1;
 }
 
 static int run(struct process *p, struct err *err)
@@ -277,6 +317,7 @@ static int run(struct process *p, struct err *err)
     if (open_all(p, err) != 0 || start_all(p, err) != 0)
         return EXIT_NOT_STARTED;
     log_listening(p);
+    p->view.boot_ms = (uint32_t)(clock_mono_ms() - p->view.started_mono_ms);
     log_ready(p);
     ev_run(p->loop, 0);
     notify_stopping();
@@ -289,11 +330,13 @@ int process_run(struct conf *conf)
     struct err      err = {.text = "out of memory"};
     int             status = EXIT_NOT_STARTED;
     if (p != NULL) {
+        p->view.started_mono_ms = clock_mono_ms();
+        p->view.started_wall_ms = clock_wall_ms();
         p->admin_fd = -1;
         p->log_settings.wake_fd = -1;
     }
     if (p != NULL && prepare(p, conf, &err) == 0) {
-        p->snap = snapshot_build(conf, p->tickets, &p->log, &err);
+        p->snap = snapshot_build(conf, p->stats, p->tickets, &p->log, &err);
         if (p->snap == NULL) {
             status = EXIT_BAD_CONFIG;
         } else {

@@ -1,7 +1,10 @@
 /* Taking connections off the listening sockets: in small batches, and not while there is no room for them. */
 #include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "base/macros.h"
+#include "engine/count.h"
 #include "engine/shared.h"
 #include "net/listener.h"
 #include "net/sock.h"
@@ -45,32 +48,45 @@ static bool take_room_or_pause(struct worker *w)
     return false;
 }
 
-static bool listener_has_room(struct snap_listener *listener)
-{
-    uint32_t most = listener->conf->max_connections;
-    uint32_t before = atomic_fetch_add_explicit(&listener->open, 1, memory_order_relaxed);
-    if (most == 0 || before < most)
-        return true;
-    atomic_fetch_sub_explicit(&listener->open, 1, memory_order_relaxed);
-    return false;
-}
-
 /* Refused before there is a session: with a reset, so that nothing lingers, and a count. */
-static bool refuse(struct worker *w, struct snap_listener *listener, int fd, const struct addr *peer)
+static bool refuse(struct worker *w, const struct snap_bind *bind, int fd, const struct addr *peer)
 {
-    counter *counts = counters_slot(listener->counters, w->index);
-    counter_add(&counts[LISTENER_CONNECTIONS], 1);
-    enum listener_counter why;
+    struct snap_listener *listener = bind->listener;
+    uint32_t              most = atomic_load_explicit(&listener->max_connections, memory_order_relaxed);
+    enum count            why;
     if (listener->conf->proxy_protocol == PROXY_IN_OFF && !session_allows(listener->conf, peer))
-        why = LISTENER_DENIED_ACCESS;
-    else if (!listener_has_room(listener))
-        why = LISTENER_DENIED_LIMIT;
+        why = COUNT_DENIED_CONNECTIONS;
+    else if (!gauge_take(&listener->row->sessions, most))
+        why = COUNT_DENIED_LIMIT;
     else
         return false;
-    counter_add(&counts[why], 1);
-    counter_add(&counts[LISTENER_CLOSED], 1);
+    count_in(w, bind->row, why, 1);
+    count_in(w, bind->row, COUNT_CLOSED, 1);
     sock_reset(fd);
     return true;
+}
+
+static void count_accepted(struct worker *w, const struct snap_bind *bind)
+{
+    counter_add(&w->counters[WORKER_ACCEPTED], 1);
+    count_in(w, bind->row, COUNT_CONNECTIONS, 1);
+    rate_add(&bind->listener->row->connection_rate, w->now_ms);
+    rate_add(&stats_totals(w->snap->stats)->connection_rate, w->now_ms);
+}
+
+/* The rate limits of the whole process that an operator may set; who does not fit waits in the kernel's queue. */
+static bool rate_allows(struct worker *w, struct acceptor *a)
+{
+    uint32_t wait_ms = engine_rate_wait_ms(w->engine, a->bind->listener, w->now_ms);
+    if (wait_ms == 0)
+        return true;
+    counter_add(&w->counters[WORKER_ACCEPT_PAUSES_RATE], 1);
+    ev_io_stop(w->loop, &a->io);
+    if (!ev_is_active(&w->rate_again)) {
+        ev_timer_set(&w->rate_again, wait_ms / 1e3, 0.);
+        ev_timer_start(w->loop, &w->rate_again);
+    }
+    return false;
 }
 
 static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
@@ -81,12 +97,14 @@ static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
     (void)revents;
     for (int i = 0; i < ACCEPT_BATCH && w->paused == PAUSE_NONE; i++) {
         struct addr peer;
-        if (!take_room_or_pause(w))
+        if (!rate_allows(w, a) || !take_room_or_pause(w))
             return;
         int fd = listener_accept(a->fd, &peer);
         int error = errno;
-        if (fd >= 0 && !refuse(w, a->listener, fd, &peer)) {
-            session_begin(w, a->listener, fd, &peer);
+        if (fd >= 0)
+            count_accepted(w, a->bind);
+        if (fd >= 0 && !refuse(w, a->bind, fd, &peer)) {
+            session_begin(w, a->bind, fd, &peer);
             continue;
         }
         engine_give_room(w->engine);
@@ -97,11 +115,51 @@ static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
     }
 }
 
+void acceptors_init(struct worker *w)
+{
+    for (size_t i = 0; i < w->n_acceptors; i++)
+        ev_io_init(&w->acceptors[i].io, on_acceptable, w->acceptors[i].fd, EV_READ);
+}
+
+/* SHUT_RD takes a listening socket out of the kernel's tables, its queue is reset, and the address stays ours. */
+static void pause_acceptor(struct worker *w, struct acceptor *a)
+{
+    ev_io_stop(w->loop, &a->io);
+    a->paused = true;
+    (void)shutdown(a->fd, SHUT_RD);
+}
+
+static void close_acceptor(struct worker *w, struct acceptor *a)
+{
+    ev_io_stop(w->loop, &a->io);
+    sock_close(a->fd);
+    a->fd = -1;
+}
+
+static void reopen_acceptor(struct worker *w, struct acceptor *a)
+{
+    if (listen(a->fd, (int)a->bind->listener->conf->backlog) == 0)
+        a->paused = false;
+    else
+        log_error(&w->log, "listen_failed", LOG_STR("listener", a->bind->listener->conf->name),
+                  LOG_STR("err", strerror(errno)));
+}
+
 void acceptors_start(struct worker *w)
 {
     for (size_t i = 0; i < w->n_acceptors; i++) {
-        ev_io_init(&w->acceptors[i].io, on_acceptable, w->acceptors[i].fd, EV_READ);
-        ev_io_start(w->loop, &w->acceptors[i].io);
+        struct acceptor    *a = &w->acceptors[i];
+        enum listener_state state = atomic_load_explicit(&a->bind->listener->state, memory_order_relaxed);
+        if (a->fd < 0)
+            continue;
+        if (state == LISTENER_STOPPED)
+            close_acceptor(w, a);
+        else if (state == LISTENER_PAUSED && !a->paused)
+            pause_acceptor(w, a);
+        else if (state == LISTENER_OPEN && a->paused)
+            reopen_acceptor(w, a);
+        if (a->fd >= 0 && !a->paused && w->paused == PAUSE_NONE)
+            ev_io_start(w->loop, &a->io);
     }
 }
 

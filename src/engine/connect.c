@@ -4,14 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/macros.h"
+#include "engine/count.h"
 #include "engine/shared.h"
 #include "net/sock.h"
 #include "proto/proxyhdr.h"
-
-static counter *server_counts(struct session *s)
-{
-    return counters_slot(session_server(s)->counters, s->worker->index);
-}
 
 void session_release_server(struct session *s)
 {
@@ -29,7 +26,7 @@ static enum step try_failed(struct session *s, int error, enum why why)
 {
     const struct snap_backend *backend = s->listener->backend;
     struct engine             *engine = s->worker->engine;
-    counter_add(&server_counts(s)[SERVER_CONNECTS_FAILED], 1);
+    count_server(s, COUNT_CONNECTS_FAILED, 1);
     server_note_failure(session_server(s)->live);
     engine->settings.server_failed(engine->settings.user);
     s->error = error;
@@ -56,16 +53,16 @@ static struct addr loopback_source(struct worker *w)
     return addr_from_ip4(ip, 0);
 }
 
-static int open_socket(struct worker *w, const struct conf_server *conf)
+static int open_socket(struct worker *w, const struct conf_server *conf, const struct addr *to)
 {
     enum { SOURCES = 32 }; /* tried until one has a free port */
-    bool spread = conf->source_auto && conf->address.sa.sa_family == AF_INET && addr_is_loopback(&conf->address);
+    bool spread = conf->source_auto && to->sa.sa_family == AF_INET && addr_is_loopback(to);
     if (!spread)
-        return sock_connect(&conf->address, conf->source_auto ? NULL : &conf->source, NULL);
+        return sock_connect(to, conf->source_auto ? NULL : &conf->source, NULL);
     int fd = -1;
     for (int i = 0; fd < 0 && i < SOURCES; i++) {
         struct addr source = loopback_source(w);
-        fd = sock_connect(&conf->address, &source, NULL);
+        fd = sock_connect(to, &source, NULL);
         if (fd < 0 && errno != EADDRNOTAVAIL)
             break;
     }
@@ -76,17 +73,18 @@ static enum step start_connect(struct session *s)
 {
     const struct conf_server *conf = session_server(s)->conf;
     const struct sock_options options = {.user_timeout_ms = session_timeouts(s)->unacked_ms};
-    counter                  *counts = server_counts(s);
-    counter_add(&counts[SERVER_CONNECTS], 1);
+    const struct addr         to = server_address(session_server(s)->live);
+    count_server(s, COUNT_CONNECTS, 1);
     if (s->n_tries > 0)
-        counter_add(&counts[SERVER_RETRIES], 1);
+        count_server(s, COUNT_RETRIES, 1);
     if (s->n_tries == 0)
         s->wait_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
-    int fd = open_socket(s->worker, conf);
+    int fd = open_socket(s->worker, conf, &to);
     if (fd < 0)
         return try_failed(s, errno, WHY_CONNECT_FAILED);
+    count_server(s, COUNT_CONNECTS_BEGUN, 1);
     sock_tune(fd, &options);
-    if (addr_is_loopback(&conf->address))
+    if (addr_is_loopback(&to))
         sock_tune_loopback(fd);
     session_side_reset(&s->side[SERVER], fd);
     s->side[SERVER].writable = false; /* it becomes so when the outcome is there */
@@ -103,12 +101,35 @@ static enum step join_queue(struct session *s)
     return s->state == ST_CLOSED ? STEP_CLOSED : STEP_WAIT;
 }
 
+static void count_pick(struct session *s, uint8_t index)
+{
+    bool elsewhere = s->n_tries > 0 && s->server_index != index;
+    s->leased = true;
+    s->server_index = index;
+    count_server(s, COUNT_PICKS, 1);
+    if (elsewhere)
+        count_server(s, COUNT_REDISPATCHES, 1);
+    row_count_session(session_server(s)->row, s->worker->now_ms);
+}
+
+/* Once: whatever becomes of the session, it was the backend's. */
+static void count_arrival(struct session *s)
+{
+    struct row *row = s->listener->backend->row;
+    if (s->in_backend)
+        return;
+    s->in_backend = true;
+    s->greet_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
+    gauge_add(&row->sessions);
+    row_count_session(row, s->worker->now_ms);
+    count_server(s, COUNT_SESSIONS, 1);
+}
+
 static enum step picked(struct session *s, enum pick pick, size_t index)
 {
     switch (pick) {
     case PICK_OK:
-        s->leased = true;
-        s->server_index = (uint8_t)index;
+        count_pick(s, (uint8_t)index);
         return start_connect(s);
     case PICK_FULL:
         return join_queue(s);
@@ -125,6 +146,7 @@ enum step step_pick(struct session *s)
 {
     struct pool *pool = s->listener->backend->pool;
     size_t       index = 0;
+    count_arrival(s);
     if (pool_first_waiter(pool, s->worker->index) != NULL)
         return picked(s, PICK_FULL, 0); /* behind those who wait already */
     enum pick pick = pool_pick(pool, s->tried, &index);
@@ -235,8 +257,9 @@ enum step step_connect(struct session *s)
     struct side *server = &s->side[SERVER];
     if (!server->writable)
         return watch_waiting_client(s);
-    int error = sock_error(server->stream.fd);
-    if (error == 0 && sock_met_itself(server->stream.fd, &session_server(s)->conf->address))
+    int         error = sock_error(server->stream.fd);
+    struct addr to = server_address(session_server(s)->live);
+    if (error == 0 && sock_met_itself(server->stream.fd, &to))
         error = ECONNREFUSED;
     if (error != 0)
         return try_failed(s, error, WHY_CONNECT_FAILED);
@@ -245,13 +268,25 @@ enum step step_connect(struct session *s)
     return session_step_to(s, ST_GREET);
 }
 
+/* What the client sent while it waited is the server's from here on. */
+static void count_carried(struct session *s)
+{
+    struct row *rows[] = {s->listener->backend->row, session_server(s)->row};
+    count_server(s, COUNT_CARRIED, 1);
+    count_server(s, COUNT_REQUEST_IN, s->flow[UP].bytes);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        average_add(&rows[i]->queue_ms, s->wait_ms - s->greet_ms);
+        average_add(&rows[i]->connect_ms, s->connect_ms);
+    }
+}
+
 static enum step begin_relay(struct session *s)
 {
     s->connect_ms = (uint32_t)(s->worker->now_ms - s->begun_ms) - s->wait_ms;
     s->side[SERVER].read_wants = EV_READ;
     s->side[SERVER].readable = s->side[SERVER].stream.tls != NULL;
     s->side[SERVER].writable = true;
-    counter_add(&server_counts(s)[SERVER_SESSIONS], 1);
+    count_carried(s);
     if (s->via != NULL && s->via->tlvs_len > 0) { /* delivered: only the addresses are still asked for */
         struct via *smaller = realloc(s->via, sizeof *s->via);
         if (smaller != NULL)
@@ -268,7 +303,8 @@ static enum step begin_relay(struct session *s)
 static const char *server_host(const struct snap_server *server, char text[ADDR_TEXT_MAX])
 {
     const char *sni = server->conf->tls->sni;
-    return sni[0] != '\0' ? sni : addr_format_ip(&server->conf->address, text);
+    struct addr at = server_address(server->live);
+    return sni[0] != '\0' ? sni : addr_format_ip(&at, text);
 }
 
 static enum step greeted(struct session *s)

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "base/macros.h"
+#include "engine/inquiry.h"
 #include "engine/shared.h"
 #include "net/listener.h"
 #include "net/sock.h"
@@ -19,10 +20,10 @@ size_t engine_listening_sockets(const struct snapshot *snap)
 }
 
 /* Opens one address for all workers and puts a socket into slot `at` of each worker's acceptors. */
-static int open_address(struct engine *e, struct snap_listener *listener, const struct addr *bind, size_t at,
+static int open_address(struct engine *e, struct snap_bind *bind, const struct addr *address, size_t at,
                         struct err *err)
 {
-    const struct conf_listener *conf = listener->conf;
+    const struct conf_listener *conf = bind->listener->conf;
     const struct sock_options   options = {.keepalive_idle_s = conf->tcp_keepalive.idle_ms / 1000,
                                            .keepalive_interval_s = conf->tcp_keepalive.interval_ms / 1000,
                                            .keepalive_probes = conf->tcp_keepalive.probes,
@@ -32,12 +33,12 @@ static int open_address(struct engine *e, struct snap_listener *listener, const 
         err_set(err, "out of memory");
         return -1;
     }
-    int answer = listener_open(bind, (int)conf->backlog, fds, e->n_workers, err);
+    int answer = listener_open(address, (int)conf->backlog, fds, e->n_workers, err);
     for (unsigned w = 0; answer == 0 && w < e->n_workers; w++) {
         struct acceptor *acceptor = &e->workers[w].acceptors[at];
         sock_tune(fds[w], &options); /* accepted sockets inherit it */
         acceptor->fd = fds[w];
-        acceptor->listener = listener;
+        acceptor->bind = bind;
         acceptor->worker = &e->workers[w];
         e->workers[w].n_acceptors = at + 1;
     }
@@ -51,7 +52,7 @@ static int open_listeners(struct engine *e, struct err *err)
     for (size_t i = 0; i < e->snap->conf->n_listeners; i++) {
         struct snap_listener *listener = &e->snap->listeners[i];
         for (size_t n = 0; n < listener->conf->n_bind; n++, at++) {
-            if (open_address(e, listener, &listener->conf->bind[n], at, err) != 0) {
+            if (open_address(e, &listener->binds[n], &listener->conf->bind[n], at, err) != 0) {
                 err_prefix(err, "listener \"%s\"", listener->conf->name);
                 return -1;
             }
@@ -60,12 +61,23 @@ static int open_listeners(struct engine *e, struct err *err)
     return 0;
 }
 
+static void on_answered(struct ev_loop *loop, ev_async *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    inquiries_answered(watcher->data);
+}
+
 struct engine *engine_open(struct snapshot *snap, const struct engine_settings *settings, struct err *err)
 {
     struct engine *e = calloc(1, sizeof *e);
     if (e == NULL)
         goto no_memory;
     e->settings = *settings;
+    atomic_init(&e->max_connections, settings->max_connections);
+    ev_async_init(&e->answered, on_answered);
+    e->answered.data = e;
+    ev_async_start(settings->loop, &e->answered);
     e->snap = snapshot_ref(snap);
     e->workers = calloc(snap->conf->global.workers, sizeof *e->workers);
     if (e->workers == NULL)
@@ -121,6 +133,8 @@ void engine_free(struct engine *e)
         return;
     while (e->n_workers > 0)
         worker_fini(&e->workers[--e->n_workers]);
+    inquiries_free(e);
+    ev_async_stop(e->settings.loop, &e->answered);
     free(e->workers);
     snapshot_unref(e->snap);
     free(e);
@@ -131,9 +145,36 @@ void engine_servers_changed(struct engine *e)
     engine_tell_all(e, MAIL_SLOT_FREE);
 }
 
-uint32_t engine_open_sessions(const struct engine *e)
+struct gauge *engine_open_sessions(struct engine *e)
 {
-    return atomic_load_explicit(&e->open, memory_order_relaxed);
+    return &e->open;
+}
+
+uint32_t engine_max_connections(const struct engine *e)
+{
+    return atomic_load_explicit(&e->max_connections, memory_order_relaxed);
+}
+
+uint32_t engine_rate_limit(const struct engine *e, enum engine_rate rate)
+{
+    return atomic_load_explicit(&e->rate_limits[rate], memory_order_relaxed);
+}
+
+uint32_t engine_rate_wait_ms(const struct engine *e, const struct snap_listener *listener, uint64_t now_ms)
+{
+    const struct totals *totals = stats_totals(e->snap->stats);
+    const struct rate   *rates[ENGINE_RATES] = {[ENGINE_CONNECTIONS] = &totals->connection_rate,
+                                                [ENGINE_SESSIONS] = &totals->session_rate,
+                                                [ENGINE_SSL_SESSIONS] = &totals->handshake_rate};
+    uint32_t             longest = 0;
+    for (enum engine_rate i = 0; i < ENGINE_RATES; i++) {
+        uint32_t limit = engine_rate_limit(e, i);
+        if (limit == 0 || (i == ENGINE_SSL_SESSIONS && listener->tls == NULL))
+            continue;
+        uint32_t wait_ms = rate_wait_ms(rates[i], limit, now_ms);
+        longest = wait_ms > longest ? wait_ms : longest;
+    }
+    return longest;
 }
 
 struct addr engine_bound(const struct engine *e, size_t listener, size_t n)
@@ -154,15 +195,13 @@ bool engine_take_room(struct engine *e)
 {
     /* A worker that is about to pause counts itself before it looks (acceptor.c), so that whoever gives room back
      * between its look and its pause tells it: both words are sequentially consistent. */
-    if (atomic_fetch_add(&e->open, 1) < e->settings.max_connections)
-        return true;
-    atomic_fetch_sub(&e->open, 1);
-    return false;
+    uint32_t most = engine_max_connections(e);
+    return gauge_take(&e->open, most > 0 ? most : 1);
 }
 
 void engine_give_room(struct engine *e)
 {
-    atomic_fetch_sub(&e->open, 1);
+    gauge_sub(&e->open);
     if (atomic_load(&e->n_paused) != 0)
         engine_tell_all(e, MAIL_ROOM);
 }

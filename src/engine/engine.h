@@ -1,15 +1,23 @@
 /* engine/engine.h: the workers: threads that accept, relay and close. All calls from the main thread but
- * engine_open_sessions(). */
+ * reading gauges. */
 #ifndef MQGATE_ENGINE_ENGINE_H
 #define MQGATE_ENGINE_ENGINE_H
 
+#include <ev.h>
+
+#include "base/command.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "snapshot/snapshot.h"
 
 struct engine;
 
+/* What the rate limits of the process are for, as `set rate-limit` names them. */
+enum engine_rate { ENGINE_CONNECTIONS, ENGINE_SESSIONS, ENGINE_SSL_SESSIONS, ENGINE_RATES };
+
 struct engine_settings {
+    struct ev_loop      *loop; /* the main thread's, and its log */
+    struct log          *main_log;
     uint32_t             max_connections; /* of clients, all listeners; past it accepting pauses */
     struct log_settings *log;
     struct log_ring    **log_rings; /* one a worker; the caller's; lines of worker i go to log_rings[i] */
@@ -31,8 +39,17 @@ void engine_free(struct engine *engine);
 /* A server went up or down: sessions that wait for one look again. */
 void engine_servers_changed(struct engine *engine);
 
-/* Client connections now. */
-uint32_t engine_open_sessions(const struct engine *engine);
+/* Client connections now, and their peak. */
+struct gauge *engine_open_sessions(struct engine *engine);
+/* In force; it may be set to what settings said, and below. */
+uint32_t engine_max_connections(const struct engine *engine);
+uint32_t engine_rate_limit(const struct engine *engine, enum engine_rate rate); /* a second; 0: none */
+
+/* Ends the sessions that a server carries. */
+void engine_shutdown_server(struct engine *engine, const char *backend, const char *server);
+
+/* Runtime commands about sessions and listeners; their owner is the engine. */
+extern const struct command engine_commands[];
 /* Where the n-th address of a listener really listens (port 0 is settled). */
 struct addr engine_bound(const struct engine *engine, size_t listener, size_t n);
 /* Sockets that the engine listens on: part of the descriptor arithmetic. */

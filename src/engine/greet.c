@@ -2,12 +2,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "engine/worker.h"
+#include "engine/count.h"
 #include "proto/proxyhdr.h"
 
-static counter *listener_counts(struct session *s)
+/* Past everything that comes before payload. */
+static enum step client_is_ready(struct session *s)
 {
-    return counters_slot(s->listener->counters, s->worker->index);
+    uint64_t now_ms = s->worker->now_ms;
+    count_client(s, COUNT_SESSIONS, 1);
+    row_count_session(s->bind->row, now_ms);
+    row_count_session(s->listener->row, now_ms);
+    rate_add(&stats_totals(s->snap->stats)->session_rate, now_ms);
+    return session_step_to(s, ST_PICK);
 }
 
 /* The client is known; what it says next is TLS, or payload. */
@@ -16,14 +22,14 @@ static enum step client_is_known(struct session *s)
     struct flow *up = &s->flow[UP];
     if (s->listener->tls == NULL) {
         up->bytes += buf_len(up->buf);
-        counter_add(&listener_counts(s)[LISTENER_BYTES_IN], buf_len(up->buf));
-        counter_add(&listener_counts(s)[LISTENER_SESSIONS], 1);
-        return session_step_to(s, ST_PICK);
+        count_client(s, COUNT_REQUEST_IN, buf_len(up->buf));
+        return client_is_ready(s);
     }
     if (!stream_start_server(&s->side[CLIENT].stream, s->listener->tls, buf_bytes(up->buf)))
         return session_step_fail(s, WHY_NO_MEMORY);
     buf_give(&s->worker->bufs, up->buf);
     up->buf = NULL;
+    rate_add(&stats_totals(s->snap->stats)->handshake_rate, s->worker->now_ms);
     return session_step_to(s, ST_HANDSHAKE);
 }
 
@@ -131,19 +137,30 @@ void proxy_header_timed_out(struct session *s)
         session_advance(s);
 }
 
+static void count_handshake(struct session *s)
+{
+    struct totals   *totals = stats_totals(s->snap->stats);
+    struct tls_facts facts;
+    (void)stream_facts(&s->side[CLIENT].stream, &facts);
+    s->is_tls = true;
+    s->is_tls_1_2 = strcmp(facts.version, "TLSv1.2") == 0;
+    count_client(s, COUNT_HANDSHAKES, 1);
+    if (s->is_tls_1_2)
+        count_client(s, COUNT_TLS_1_2, 1);
+    if (facts.resumed)
+        count_client(s, COUNT_HANDSHAKES_RESUMED, 1);
+    rate_add(facts.resumed ? &totals->resumed_rate : &totals->key_rate, s->worker->now_ms);
+}
+
 enum step step_handshake(struct session *s)
 {
-    struct side     *client = &s->side[CLIENT];
-    struct tls_facts facts;
+    struct side *client = &s->side[CLIENT];
     switch (stream_handshake(&client->stream)) {
     case IO_OK:
-        counter_add(&listener_counts(s)[LISTENER_HANDSHAKES], 1);
-        if (stream_facts(&client->stream, &facts) && facts.resumed)
-            counter_add(&listener_counts(s)[LISTENER_HANDSHAKES_RESUMED], 1);
-        counter_add(&listener_counts(s)[LISTENER_SESSIONS], 1);
+        count_handshake(s);
         client->read_wants = EV_READ;
         client->readable = true; /* bytes may have come with the last flight */
-        return session_step_to(s, ST_PICK);
+        return client_is_ready(s);
     case IO_WANT_READ:
         client->read_wants = EV_READ;
         return STEP_WAIT;

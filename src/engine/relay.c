@@ -1,6 +1,6 @@
 /* Moving bytes both ways. A flow borrows a buffer while it has bytes in hand; what the receiver does not take stays in
  * it, and until it is gone the sender is not read: that is all the memory a session can take. */
-#include "engine/worker.h"
+#include "engine/count.h"
 
 enum { READS_A_TURN = 4 }; /* buffers a flow may move before other sessions get their turn */
 
@@ -52,11 +52,14 @@ void relay_received(struct session *s, enum direction dir, size_t n)
     if (dir == UP) {
         bool first = s->flow[UP].bytes == 0;
         s->flow[UP].bytes += n;
-        counter_add(&counters_slot(s->listener->counters, s->worker->index)[LISTENER_BYTES_IN], n);
+        count_client(s, COUNT_REQUEST_IN, n);
+        if (s->state == ST_RELAY)
+            count_server(s, COUNT_REQUEST_IN, n);
         if (first && s->state == ST_RELAY)
             restart_deadline(s);
     } else {
-        counter_add(&counters_slot(session_server(s)->counters, s->worker->index)[SERVER_BYTES_OUT], n);
+        count_server(s, COUNT_RESPONSE_IN, n);
+        count_client(s, COUNT_RESPONSE_IN, n);
     }
     if (s->state == ST_RELAY)
         deadline_touch(&s->deadline, s->worker->now_ms);
@@ -66,9 +69,11 @@ static void delivered(struct session *s, enum direction dir, size_t n)
 {
     if (dir == DOWN) {
         s->flow[DOWN].bytes += n;
-        counter_add(&counters_slot(s->listener->counters, s->worker->index)[LISTENER_BYTES_OUT], n);
+        count_client(s, COUNT_RESPONSE_OUT, n);
+        count_server(s, COUNT_RESPONSE_OUT, n);
     } else {
-        counter_add(&counters_slot(session_server(s)->counters, s->worker->index)[SERVER_BYTES_IN], n);
+        count_client(s, COUNT_REQUEST_OUT, n);
+        count_server(s, COUNT_REQUEST_OUT, n);
     }
     deadline_touch(&s->deadline, s->worker->now_ms);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "engine/count.h"
 #include "engine/shared.h"
 #include "net/sock.h"
 
@@ -168,6 +169,7 @@ static void on_side_io(struct ev_loop *loop, ev_io *watcher, int revents)
     struct session *s = watcher->data;
     struct side    *d = watcher == &s->side[CLIENT].io ? &s->side[CLIENT] : &s->side[SERVER];
     (void)loop;
+    counter_add(&s->worker->counters[WORKER_EVENTS], 1);
     d->readable |= (revents & d->read_wants) != 0;
     d->writable |= (revents & d->write_wants) != 0;
     session_advance(s);
@@ -198,25 +200,28 @@ static uint64_t make_id(struct worker *w)
            count;
 }
 
-static void give_up_begin(struct worker *w, struct snap_listener *listener, int fd)
+static void give_up_begin(struct worker *w, const struct snap_bind *bind, int fd)
 {
     counter_add(&w->counters[WORKER_OUT_OF_MEMORY], 1);
-    counter_add(&counters_slot(listener->counters, w->index)[LISTENER_CLOSED], 1);
-    atomic_fetch_sub_explicit(&listener->open, 1, memory_order_relaxed);
+    count_in(w, bind->row, COUNT_INTERNAL_ERRORS, 1);
+    count_in(w, bind->row, COUNT_CLOSED, 1);
+    gauge_sub(&bind->listener->row->sessions);
     engine_give_room(w->engine);
     sock_reset(fd);
 }
 
-void session_begin(struct worker *w, struct snap_listener *listener, int fd, const struct addr *peer)
+void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer)
 {
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL) {
-        give_up_begin(w, listener, fd);
+        give_up_begin(w, bind, fd);
         return;
     }
     s->worker = w;
     s->snap = snapshot_ref(w->snap);
-    s->listener = listener;
+    s->listener = bind->listener;
+    s->bind = bind;
+    gauge_add(&bind->row->sessions);
     s->client = *peer;
     s->id = make_id(w);
     s->begun_ms = w->now_ms;
@@ -257,29 +262,54 @@ void session_timed_out(struct session *s)
     }
 }
 
+/* What the listener's side makes of the end; COUNTS: nothing. */
+static enum count end_count(const struct session *s, enum session_state ended_in)
+{
+    switch (s->why) {
+    case WHY_PROXY_BAD:
+    case WHY_PROXY_TIMEOUT:
+    case WHY_PROXY_UNTRUSTED:
+        return COUNT_PROXY_ERRORS;
+    case WHY_HANDSHAKE_FAILED:
+    case WHY_HANDSHAKE_TIMEOUT:
+        return COUNT_HANDSHAKES_FAILED;
+    case WHY_DENIED:
+        return COUNT_DENIED_SESSIONS;
+    case WHY_NO_SERVER:
+    case WHY_QUEUE_TIMEOUT:
+    case WHY_CONNECT_FAILED:
+    case WHY_SERVER_HANDSHAKE_FAILED:
+        return COUNT_NO_SERVER;
+    case WHY_NO_MEMORY:
+        return COUNT_INTERNAL_ERRORS;
+    default:
+        return ended_in == ST_RELAY || s->why == WHY_SHUTDOWN || s->why == WHY_KILLED ? COUNTS : COUNT_REQUEST_ERRORS;
+    }
+}
+
 static void count_end(struct session *s, enum session_state ended_in)
 {
-    counter *counts = counters_slot(s->listener->counters, s->worker->index);
-    counter_add(&counts[LISTENER_CLOSED], 1);
-    if (s->why == WHY_PROXY_BAD || s->why == WHY_PROXY_TIMEOUT || s->why == WHY_PROXY_UNTRUSTED)
-        counter_add(&counts[LISTENER_PROXY_ERRORS], 1);
-    else if (s->why == WHY_HANDSHAKE_FAILED || s->why == WHY_HANDSHAKE_TIMEOUT)
-        counter_add(&counts[LISTENER_HANDSHAKES_FAILED], 1);
-    else if (s->why == WHY_DENIED)
-        counter_add(&counts[LISTENER_DENIED_ACCESS], 1);
-    else if (s->why == WHY_NO_SERVER || s->why == WHY_QUEUE_TIMEOUT || s->why == WHY_CONNECT_FAILED ||
-             s->why == WHY_SERVER_HANDSHAKE_FAILED)
-        counter_add(&counts[LISTENER_NO_SERVER], 1);
-    else if (ended_in != ST_RELAY && s->why != WHY_SHUTDOWN)
-        counter_add(&counts[LISTENER_REQUEST_ERRORS], 1);
+    enum count which = end_count(s, ended_in);
+    count_client(s, COUNT_CLOSED, 1);
+    if (which != COUNTS)
+        count_client(s, which, 1);
+    if (s->is_tls)
+        count_client(s, COUNT_TLS_CLOSED, 1);
+    if (s->is_tls_1_2)
+        count_client(s, COUNT_TLS_1_2_CLOSED, 1);
+    gauge_sub(&s->bind->row->sessions);
+    gauge_sub(&s->listener->row->sessions);
+    if (s->in_backend)
+        gauge_sub(&s->listener->backend->row->sessions);
     if (ended_in != ST_RELAY)
         return;
-    counter *server = counters_slot(session_server(s)->counters, s->worker->index);
-    counter_add(&server[SERVER_CLOSED], 1);
+    uint32_t total_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
+    average_add(&s->listener->backend->row->total_ms, total_ms);
+    average_add(&session_server(s)->row->total_ms, total_ms);
     if (why_is_client_abort(s->why))
-        counter_add(&server[SERVER_CLIENT_ABORTS], 1);
+        count_server(s, COUNT_CLIENT_ABORTS, 1);
     if (why_is_server_abort(s->why))
-        counter_add(&server[SERVER_SERVER_ABORTS], 1);
+        count_server(s, COUNT_SERVER_ABORTS, 1);
 }
 
 void session_side_close(struct session *s, int which)
@@ -316,6 +346,7 @@ void session_close(struct session *s, enum why why)
         say_goodbye(s, SERVER);
     }
     count_end(s, ended_in);
+    refusals_note(s, ended_in);
     access_log_end(s);
     if (ended_in == ST_QUEUE)
         pool_leave(s->listener->backend->pool, w->index, &s->waiter);
@@ -326,9 +357,10 @@ void session_close(struct session *s, enum why why)
     buf_give(&w->bufs, s->flow[UP].buf);
     buf_give(&w->bufs, s->flow[DOWN].buf);
     buf_give(&w->bufs, s->greeting);
-    atomic_fetch_sub_explicit(&s->listener->open, 1, memory_order_relaxed);
     engine_give_room(w->engine);
     worker_forget_again(w, s);
+    if (w->cursor == s)
+        w->cursor = s->next;
     DL_DELETE(w->sessions, s);
     s->next = w->graveyard;
     w->graveyard = s;

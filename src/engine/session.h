@@ -65,10 +65,13 @@ struct session {
     struct side           side[2];
     struct flow           flow[2];
     enum session_state    state;
-    enum why              why;          /* why it is about to end, or has ended */
-    bool                  ends;         /* why is settled: later causes do not replace it */
-    bool                  leased;       /* server_index holds a slot */
-    bool                  again;        /* in the worker's list of sessions with work left over */
+    enum why              why;        /* why it is about to end, or has ended */
+    bool                  ends;       /* why is settled: later causes do not replace it */
+    bool                  leased;     /* server_index holds a slot */
+    bool                  again;      /* in the worker's list of sessions with work left over */
+    bool                  in_backend; /* counted there */
+    bool                  is_tls;     /* the handshake with the client is done */
+    bool                  is_tls_1_2;
     uint8_t               server_index; /* in the backend */
     uint8_t               n_tries;
     int                   error; /* errno of the last try to reach a server */
@@ -80,9 +83,11 @@ struct session {
     struct worker        *worker;
     struct snapshot      *snap; /* one reference */
     struct snap_listener *listener;
+    struct snap_bind     *bind; /* of listener */
     struct deadline       deadline;
     struct pool_waiter    waiter;
     uint64_t              begun_ms;    /* monotonic */
+    uint32_t              greet_ms;    /* from accept until it came to the backend */
     uint32_t              wait_ms;     /* from accept until a server was chosen */
     uint32_t              connect_ms;  /* until the server was ready, then */
     struct session       *prev, *next; /* the worker's live sessions, or its graveyard */
@@ -90,7 +95,7 @@ struct session {
 };
 
 /* Takes fd over, closing it when there is no memory for a session. */
-void session_begin(struct worker *w, struct snap_listener *listener, int fd, const struct addr *peer);
+void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer);
 /* Does all that can be done now. */
 void session_advance(struct session *s);
 /* The deadline of the state it is in has passed. */

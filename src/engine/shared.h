@@ -14,8 +14,12 @@ struct engine {
     unsigned               n_workers;
     unsigned               n_running; /* threads */
     uint16_t               boot_id;   /* random: session ids of two runs differ */
-    _Atomic uint32_t       open;      /* client connections */
-    _Atomic uint32_t       n_paused;  /* workers that do not accept because of max_connections */
+    struct gauge           open;      /* client connections */
+    _Atomic uint32_t       max_connections;
+    _Atomic uint32_t       rate_limits[ENGINE_RATES]; /* a second; 0: none */
+    _Atomic uint32_t       n_paused;                  /* workers that do not accept because of max_connections */
+    struct inquiry        *asking;                    /* the first is under way; main thread */
+    struct ev_async        answered;                  /* in the main loop */
 };
 
 /* Tells every worker. */
@@ -24,5 +28,7 @@ void engine_tell_all(struct engine *engine, enum mail mail);
 bool engine_take_room(struct engine *engine) MUST_CHECK;
 /* One less; workers that wait for room are told. */
 void engine_give_room(struct engine *engine);
+/* How long accepting for this listener has to wait to stay within the rate limits of the process; 0: not at all. */
+uint32_t engine_rate_wait_ms(const struct engine *engine, const struct snap_listener *listener, uint64_t now_ms);
 
 #endif

@@ -21,6 +21,7 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_CONNECT_FAILED] = "connect_failed",
     [WHY_SERVER_HANDSHAKE_FAILED] = "server_handshake_failed",
     [WHY_SHUTDOWN] = "shutdown",
+    [WHY_KILLED] = "killed",
     [WHY_NO_MEMORY] = "no_memory",
 };
 

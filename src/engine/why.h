@@ -25,6 +25,7 @@ enum why {
     WHY_CONNECT_FAILED, /* tries ran out */
     WHY_SERVER_HANDSHAKE_FAILED,
     WHY_SHUTDOWN,
+    WHY_KILLED, /* by an operator */
     WHY_NO_MEMORY,
     WHY_COUNT
 };

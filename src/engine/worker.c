@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "engine/inquiry.h"
 #include "engine/shared.h"
 
 static bool add_timeouts(struct deadlines *all, const struct conf_timeouts *t)
@@ -23,6 +24,7 @@ static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revent
 static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents);
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents);
+static void on_rate_again(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_again(struct ev_loop *loop, ev_idle *watcher, int revents);
 
 static void init_watchers(struct worker *w)
@@ -33,21 +35,23 @@ static void init_watchers(struct worker *w)
     ev_check_init(&w->after_wait, on_after_wait);
     ev_timer_init(&w->timer, on_timer, 0., 0.);
     ev_timer_init(&w->accept_again, on_accept_again, 0., RETRY_ACCEPT_S);
+    ev_timer_init(&w->rate_again, on_rate_again, 0., 0.);
     ev_idle_init(&w->again, on_again);
     ev_set_priority(&w->after_wait, EV_MAXPRI); /* the clock first */
     ev_set_priority(&w->again, EV_MAXPRI);      /* idle watchers of lower priority would wait for a quiet loop */
-    w->mail.data = w->before_wait.data = w->after_wait.data = w->timer.data = w->accept_again.data = w->again.data = w;
+    w->mail.data = w->before_wait.data = w->after_wait.data = w->timer.data = w->accept_again.data = w;
+    w->rate_again.data = w->again.data = w;
 }
 
 int worker_init(struct worker *w, struct engine *engine, unsigned index, struct snapshot *snap)
 {
-    *w = (struct worker){.engine = engine, .index = index, .timer_at_ms = UINT64_MAX};
+    *w = (struct worker){.engine = engine, .index = index, .timer_at_ms = UINT64_MAX, .next_id = 1};
     size_t n_acceptors = 0;
     for (size_t i = 0; i < snap->conf->n_listeners; i++)
         n_acceptors += snap->conf->listeners[i].n_bind;
     w->snap = snapshot_ref(snap);
     w->log = (struct log){.settings = engine->settings.log, .ring = engine->settings.log_rings[index]};
-    w->counters = counters_slot(snap->workers, index);
+    w->counters = counters_slot(stats_workers(snap->stats), index);
     buf_pool_init(&w->bufs);
     deadlines_init(&w->deadlines);
     init_watchers(w);
@@ -132,6 +136,7 @@ static void stop(struct worker *w)
     acceptors_stop(w);
     acceptors_close(w);
     ev_timer_stop(w->loop, &w->accept_again);
+    ev_timer_stop(w->loop, &w->rate_again);
     DL_FOREACH_SAFE (w->sessions, s, next) {
         session_close(s, WHY_SHUTDOWN);
     }
@@ -166,6 +171,10 @@ static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
         serve_queues(w);
     if (mail & MAIL_ROOM)
         acceptors_resume(w, PAUSE_LIMIT);
+    if (mail & MAIL_LISTENERS)
+        acceptors_start(w);
+    if (mail & MAIL_INQUIRY)
+        inquiry_visit(w);
 }
 
 static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -173,6 +182,13 @@ static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents
     (void)loop;
     (void)revents;
     acceptors_resume(watcher->data, PAUSE_FDS);
+}
+
+static void on_rate_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    acceptors_start(watcher->data);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -214,6 +230,7 @@ static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents)
     (void)loop;
     (void)revents;
     w->now_ms = clock_mono_ms();
+    counter_add(&w->counters[WORKER_TURNS], 1);
 }
 
 void *worker_run(void *arg)
@@ -222,6 +239,7 @@ void *worker_run(void *arg)
     w->now_ms = clock_mono_ms();
     ev_prepare_start(w->loop, &w->before_wait);
     ev_check_start(w->loop, &w->after_wait);
+    acceptors_init(w);
     acceptors_start(w);
     ev_run(w->loop, 0);
     bury(w);

@@ -9,24 +9,29 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "engine/deadline.h"
+#include "engine/refusals.h"
 #include "engine/session.h"
 #include "snapshot/snapshot.h"
 
 struct engine;
+struct inquiry;
 
 /* What other threads may ask of a worker: bits, so that asking never fails and never queues twice. */
 enum mail {
     MAIL_STOP = 1,      /* close everything and end the thread */
     MAIL_SLOT_FREE = 2, /* a server has room: look at the queues */
-    MAIL_ROOM = 4       /* the process has room: accept again */
+    MAIL_ROOM = 4,      /* the process has room: accept again */
+    MAIL_LISTENERS = 8, /* the state of a listener has changed */
+    MAIL_INQUIRY = 16   /* the inquiry has not been answered yet */
 };
 
 /* One listening socket. */
 struct acceptor {
-    struct ev_io          io;
-    struct worker        *worker;
-    struct snap_listener *listener;
-    int                   fd; /* owned */
+    struct ev_io      io;
+    struct worker    *worker;
+    struct snap_bind *bind;
+    int               fd;     /* owned; -1: stopped for good */
+    bool              paused; /* bound, but not listening */
 };
 
 /* Why a worker does not accept for the moment. */
@@ -47,6 +52,8 @@ struct worker {
     struct deadlines deadlines;
     struct session  *sessions; /* live ones */
     struct session  *graveyard;
+    struct session  *cursor; /* the next one that the inquiry looks at */
+    struct refusals  refusals;
     struct session  *again_list; /* those with bytes left when their share of a turn was used up */
     uint32_t         n_again;
     uint64_t         now_ms; /* of this loop turn */
@@ -61,8 +68,12 @@ struct worker {
     struct ev_check   after_wait;
     struct ev_timer   timer;
     struct ev_timer   accept_again;
+    struct ev_timer   rate_again;
     struct ev_idle    again;
     _Atomic uint32_t  mail_bits;
+
+    _Atomic(struct inquiry *) inquiry; /* what it has been asked; the worker takes it out */
+    bool                      inquiry_begun;
 };
 
 /* The acceptors' descriptors are taken over when it succeeds. 0, or -1 when memory is out. */
@@ -79,6 +90,8 @@ void worker_run_again(struct worker *w, struct session *s);
 void worker_forget_again(struct worker *w, struct session *s);
 
 /* acceptor.c */
+void acceptors_init(struct worker *w);
+/* All watchers that may run now do, once every socket is as its listener's state says. */
 void acceptors_start(struct worker *w);
 void acceptors_stop(struct worker *w); /* watchers only; the sockets stay open and their queues wait */
 void acceptors_close(struct worker *w);

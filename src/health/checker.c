@@ -100,6 +100,11 @@ static void level_move(uint32_t *level, bool passed, const struct conf_check *ch
         *level = check->rise + check->fall - 1;
 }
 
+static bool is_checked(const struct checked_server *s)
+{
+    return s->probe != NULL && !s->report.disabled && server_admin(s->live) != SERVER_MAINT;
+}
+
 static bool is_settled(const struct checked_server *s)
 {
     const struct conf_check *check = &s->backend->conf->check;
@@ -149,6 +154,8 @@ static void on_done(void *user, const struct probe_result *result)
     struct checked_server *s = user;
     s->report.running = false;
     s->doubted = false;
+    if (!is_checked(s))
+        return;
     take_result(s, result);
     schedule_next(s);
 }
@@ -167,7 +174,7 @@ static void note_failures(struct checked_server *s)
 {
     uint32_t            n = server_take_failures(s->live);
     struct probe_result result = {.duration_ms = 0};
-    if (n == 0 || s->probe == NULL || s->doubted)
+    if (n == 0 || !is_checked(s) || s->doubted)
         return;
     s->doubted = true;
     probe_result_set(&result, PROBE_HANA, "sessions could not connect: %u", n);
@@ -196,7 +203,7 @@ static struct probe_target target_of(const struct checked_server *s, const struc
                                        .server = s->conf->name};
     if (addr_is_set(&check->address))
         return target;
-    target.to = s->conf->address;
+    target.to = server_address(snap->live);
     if (!s->conf->source_auto)
         target.from = s->conf->source;
     target.send_proxy = s->conf->send_proxy;
@@ -220,6 +227,7 @@ static bool server_begin(struct checked_server *s, const struct snap_server *sna
         return true;
     }
     probe_result_set(&s->report.last, PROBE_INI, "%s", "");
+    s->report.checked = true;
     s->report.level = check->rise;
     s->first_wait = (double)(size_t)(s - h->servers + 1) / (double)h->n_servers;
     struct probe_target target = target_of(s, snap);
@@ -299,6 +307,149 @@ void health_free(struct health *h)
     free(h->backends);
     snapshot_unref(h->snap);
     free(h);
+}
+
+static struct checked_server *server_at(const struct health *h, size_t backend, size_t server)
+{
+    return &h->backends[backend].servers[server];
+}
+
+/* A check under way is given up. False when memory is out: then all is as it was. */
+static bool renew_probe(struct checked_server *s)
+{
+    const struct snap_backend *backend = &s->health->snap->backends[s->backend - s->health->backends];
+    struct probe_target        target = target_of(s, &backend->servers[s - s->backend->servers]);
+    struct probe              *probe = probe_new(s->health->loop, &target, on_done, s);
+    if (probe == NULL)
+        return false;
+    probe_free(s->probe);
+    s->probe = probe;
+    s->report.running = false;
+    return true;
+}
+
+static void stop_checks(struct checked_server *s)
+{
+    if (s->probe == NULL)
+        return;
+    ev_timer_stop(s->health->loop, &s->next);
+    if (s->report.running)
+        (void)renew_probe(s); /* without memory the verdict still comes, and is not heard: see on_done() */
+}
+
+static void resume_checks(struct checked_server *s)
+{
+    if (is_checked(s) && !s->report.running)
+        schedule(s, 0);
+}
+
+static void set_admin(struct checked_server *s, enum server_admin admin)
+{
+    enum server_admin was = server_admin(s->live);
+    server_set_admin(s->live, admin);
+    if (admin == was)
+        return;
+    if (admin == SERVER_MAINT) {
+        stop_checks(s);
+    } else if (was == SERVER_MAINT && s->probe != NULL) {
+        s->report.level = s->backend->conf->check.rise;
+        server_set_state(s->live, SERVER_UNKNOWN);
+        resume_checks(s);
+    }
+    history_change(&s->report.history, admin == SERVER_MAINT, false);
+}
+
+/* As a check would, but by an operator's word. */
+static void force(struct checked_server *s, bool up)
+{
+    const struct conf_check *check = &s->backend->conf->check;
+    if (s->probe == NULL)
+        return;
+    s->report.level = up ? check->rise + check->fall - 1 : 0;
+    enum server_state state = up ? SERVER_UP : SERVER_DOWN;
+    if (state != server_state(s->live))
+        server_change(s, state);
+}
+
+static const char *const action_names[] = {[HEALTH_READY] = "ready",
+                                           [HEALTH_DRAIN] = "drain",
+                                           [HEALTH_MAINT] = "maint",
+                                           [HEALTH_CHECKS_ON] = "checks_on",
+                                           [HEALTH_CHECKS_OFF] = "checks_off",
+                                           [HEALTH_UP] = "up",
+                                           [HEALTH_DOWN] = "down"};
+
+void health_act(struct health *h, size_t backend, size_t server, enum health_action action)
+{
+    static const enum server_admin admins[] = {
+        [HEALTH_READY] = SERVER_READY, [HEALTH_DRAIN] = SERVER_DRAIN, [HEALTH_MAINT] = SERVER_MAINT};
+    struct checked_server *s = server_at(h, backend, server);
+    log_warn(h->log, "server_admin", LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
+             LOG_STR("action", action_names[action]), LOG_STR("by", "operator"));
+    switch (action) {
+    case HEALTH_READY:
+    case HEALTH_DRAIN:
+    case HEALTH_MAINT:
+        set_admin(s, admins[action]);
+        break;
+    case HEALTH_CHECKS_ON:
+        s->report.disabled = false;
+        resume_checks(s);
+        break;
+    case HEALTH_CHECKS_OFF:
+        s->report.disabled = true;
+        stop_checks(s);
+        break;
+    case HEALTH_UP:
+    case HEALTH_DOWN:
+        force(s, action == HEALTH_UP);
+        break;
+    }
+    health_server_changed(h, backend, server);
+}
+
+bool health_set_address(struct health *h, size_t backend, size_t server, const struct addr *address)
+{
+    struct checked_server *s = server_at(h, backend, server);
+    char                   text[ADDR_TEXT_MAX];
+    if (!server_set_address(s->live, address))
+        return false;
+    log_warn(h->log, "server_address", LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
+             LOG_STR("address", addr_format(address, text)), LOG_STR("by", "operator"));
+    if (s->probe != NULL && renew_probe(s))
+        resume_checks(s);
+    health_server_changed(h, backend, server);
+    return true;
+}
+
+void health_server_changed(struct health *h, size_t backend, size_t server)
+{
+    (void)server;
+    backend_review(&h->backends[backend], h->log);
+    if (h->listener.call != NULL)
+        h->listener.call(h->listener.user);
+}
+
+static void forget(struct health_history *history)
+{
+    history->downs = 0;
+    history->down_ms = 0;
+}
+
+void health_forget_counts(struct health *h)
+{
+    for (size_t i = 0; i < h->n_backends; i++)
+        forget(&h->backends[i].history);
+    for (size_t i = 0; i < h->n_servers; i++) {
+        struct health_report *r = &h->servers[i].report;
+        forget(&r->history);
+        r->checks = r->failures = r->failed_up = 0;
+    }
+}
+
+struct snapshot *health_snapshot(const struct health *h)
+{
+    return h->snap;
 }
 
 const struct health_report *health_report(const struct health *h, size_t backend, size_t server)

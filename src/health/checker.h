@@ -4,6 +4,7 @@
 
 #include <ev.h>
 
+#include "base/command.h"
 #include "base/log.h"
 #include "health/probe.h"
 #include "snapshot/snapshot.h"
@@ -19,6 +20,8 @@ struct health_history {
 struct health_report {
     struct probe_result   last;      /* of the last check, or INI, or UNK where checks are off */
     bool                  running;   /* the next one is under way */
+    bool                  checked;   /* checks are configured */
+    bool                  disabled;  /* and an operator has turned them off */
     uint32_t              level;     /* HAProxy's check_health: 0..rise + fall - 1, up from rise on */
     uint32_t              passed;    /* in a row, by the last check */
     uint32_t              failed;    /* in a row, by the last check */
@@ -52,6 +55,31 @@ void health_note_failures(struct health *h);
 /* Indices as in the snapshot. Valid until health_free(), changes as the loop runs. */
 const struct health_report  *health_report(const struct health *h, size_t backend, size_t server);
 const struct health_history *health_backend_history(const struct health *h, size_t backend);
+
+/* What an operator may want of a server beside its weight and limit (upstream/server.h). Everything is logged, and the
+ * listener is called. */
+enum health_action {
+    HEALTH_READY, /* takes sessions again, as its checks say; from maintenance it comes back unknown, checked at once */
+    HEALTH_DRAIN,
+    HEALTH_MAINT,
+    HEALTH_CHECKS_ON,
+    HEALTH_CHECKS_OFF, /* it stays in the state it is in */
+    HEALTH_UP,         /* until the next check says otherwise */
+    HEALTH_DOWN
+};
+void health_act(struct health *h, size_t backend, size_t server, enum health_action action);
+/* For new connections and checks; the old connections stay. False when memory is out. */
+bool health_set_address(struct health *h, size_t backend, size_t server, const struct addr *address) MUST_CHECK;
+/* The weight or limit of a server has been changed: sessions that wait look again. */
+void health_server_changed(struct health *h, size_t backend, size_t server);
+
+/* Numbers of checks, of moves and of time down begin anew. */
+void health_forget_counts(struct health *h);
+
+/* Runtime commands about servers and backends; their owner is the struct health. */
+extern const struct command health_commands[];
+
+struct snapshot *health_snapshot(const struct health *h);
 
 /* All down time, with that which lasts. */
 static inline uint64_t health_down_ms(const struct health_history *history, uint64_t now_ms)

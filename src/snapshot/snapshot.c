@@ -1,5 +1,6 @@
 #include "snapshot/snapshot.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/macros.h"
@@ -75,17 +76,21 @@ static bool build_tls(struct snapshot *snap, struct tls_tickets *tickets, struct
     return true;
 }
 
-static bool build_server(struct snapshot *snap, const struct conf_backend *backend, const struct conf_server *conf,
+static bool build_server(struct snapshot *snap, const struct snap_backend *backend, const struct conf_server *conf,
                          struct snap_server *server)
 {
-    const struct server_limits limits = {.max_connections = conf->max_connections, .backup = conf->backup};
+    const struct server_settings settings = {.name = conf->name,
+                                             .address = conf->address,
+                                             .max_connections = conf->max_connections,
+                                             .weight = conf->weight,
+                                             .backup = conf->backup};
     server->conf = conf;
     if (conf->tls != NULL)
         server->tls = snap->tls_clients[conf->tls - snap->conf->tls_clients];
-    enum server_state state = backend->check.type == CHECK_NONE ? SERVER_UNCHECKED : SERVER_UNKNOWN;
-    server->live = server_new(conf->name, &limits, state);
-    server->counters = counters_new(snap->conf->global.workers, SERVER_COUNTERS);
-    return server->live != NULL && server->counters != NULL;
+    enum server_state state = backend->conf->check.type == CHECK_NONE ? SERVER_UNCHECKED : SERVER_UNKNOWN;
+    server->live = server_new(&settings, state);
+    server->row = stats_child(snap->stats, backend->row, conf->name);
+    return server->live != NULL && server->row != NULL;
 }
 
 static bool build_backend(struct snapshot *snap, const struct conf_backend *conf, struct snap_backend *backend)
@@ -95,13 +100,29 @@ static bool build_backend(struct snapshot *snap, const struct conf_backend *conf
     if (backend->servers == NULL)
         return false;
     backend->conf = conf;
+    backend->row = stats_proxy(snap->stats, ROW_BACKEND, conf->name);
+    if (backend->row == NULL)
+        return false;
     for (size_t i = 0; i < conf->n_servers; i++) {
-        if (!build_server(snap, conf, &conf->servers[i], &backend->servers[i]))
+        if (!build_server(snap, backend, &conf->servers[i], &backend->servers[i]))
             return false;
         lives[i] = backend->servers[i].live;
     }
     backend->pool = pool_new(lives, conf->n_servers, snap->conf->global.workers);
     return backend->pool != NULL;
+}
+
+static bool build_binds(struct snapshot *snap, struct snap_listener *listener)
+{
+    for (size_t i = 0; i < listener->conf->n_bind; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "sock-%zu", i + 1); /* HAProxy's, where an operator gave none */
+        listener->binds[i].listener = listener;
+        listener->binds[i].row = stats_child(snap->stats, listener->row, name);
+        if (listener->binds[i].row == NULL)
+            return false;
+    }
+    return true;
 }
 
 static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, struct snap_listener *listener)
@@ -110,8 +131,10 @@ static bool build_listener(struct snapshot *snap, const struct conf_listener *co
     listener->backend = &snap->backends[conf->backend - snap->conf->backends];
     if (conf->tls != NULL)
         listener->tls = snap->tls[conf->tls - snap->conf->tls];
-    listener->counters = counters_new(snap->conf->global.workers, LISTENER_COUNTERS);
-    return listener->counters != NULL;
+    atomic_init(&listener->max_connections, conf->max_connections);
+    listener->row = stats_proxy(snap->stats, ROW_FRONTEND, conf->name);
+    listener->binds = calloc(conf->n_bind, sizeof *listener->binds);
+    return listener->row != NULL && listener->binds != NULL && build_binds(snap, listener);
 }
 
 static bool build_tables(struct snapshot *snap)
@@ -125,8 +148,7 @@ static bool build_tables(struct snapshot *snap)
         if (!build_listener(snap, &conf->listeners[i], &snap->listeners[i]))
             return false;
     }
-    snap->workers = counters_new(conf->global.workers, WORKER_COUNTERS);
-    return snap->workers != NULL;
+    return true;
 }
 
 /* calloc() for no elements may answer NULL, which would look like a failure. */
@@ -150,9 +172,18 @@ static void free_backend(struct snap_backend *backend)
     pool_free(backend->pool);
     for (size_t i = 0; backend->servers != NULL && backend->conf != NULL && i < backend->conf->n_servers; i++) {
         server_free(backend->servers[i].live);
-        counters_free(backend->servers[i].counters);
+        row_unref(backend->servers[i].row);
     }
     free(backend->servers);
+    row_unref(backend->row);
+}
+
+static void free_listener(struct snap_listener *listener)
+{
+    for (size_t i = 0; listener->binds != NULL && i < listener->conf->n_bind; i++)
+        row_unref(listener->binds[i].row);
+    free(listener->binds);
+    row_unref(listener->row);
 }
 
 /* All but the configuration. */
@@ -160,27 +191,28 @@ static void free_tables(struct snapshot *snap)
 {
     const struct conf *conf = snap->conf;
     for (size_t i = 0; snap->listeners != NULL && i < conf->n_listeners; i++)
-        counters_free(snap->listeners[i].counters);
+        free_listener(&snap->listeners[i]);
     for (size_t i = 0; snap->backends != NULL && i < conf->n_backends; i++)
         free_backend(&snap->backends[i]);
     for (size_t i = 0; snap->tls != NULL && i < conf->n_tls; i++)
         tls_server_free(snap->tls[i]);
     for (size_t i = 0; snap->tls_clients != NULL && i < conf->n_tls_clients; i++)
         tls_client_free(snap->tls_clients[i]);
-    counters_free(snap->workers);
     free(snap->listeners);
     free(snap->backends);
     free((void *)snap->tls);
     free((void *)snap->tls_clients);
 }
 
-struct snapshot *snapshot_build(struct conf *conf, struct tls_tickets *tickets, struct log *log, struct err *err)
+struct snapshot *snapshot_build(struct conf *conf, struct stats *stats, struct tls_tickets *tickets, struct log *log,
+                                struct err *err)
 {
     struct snapshot *snap = calloc(1, sizeof *snap);
     err_set(err, "out of memory");
     if (snap == NULL)
         return NULL;
     snap->conf = conf;
+    snap->stats = stats;
     atomic_init(&snap->refs, 1);
     if (make_room(snap) && build_tls(snap, tickets, log, err)) {
         if (build_tables(snap))
@@ -227,4 +259,31 @@ bool snapshot_is_healthy(const struct snapshot *snap)
             return healthy;
     }
     return all;
+}
+
+struct snap_listener *snapshot_find_listener(const struct snapshot *snap, const char *name)
+{
+    for (size_t i = 0; i < snap->conf->n_listeners; i++) {
+        if (strcmp(snap->listeners[i].conf->name, name) == 0)
+            return &snap->listeners[i];
+    }
+    return NULL;
+}
+
+struct snap_backend *snapshot_find_backend(const struct snapshot *snap, const char *name)
+{
+    for (size_t i = 0; i < snap->conf->n_backends; i++) {
+        if (strcmp(snap->backends[i].conf->name, name) == 0)
+            return &snap->backends[i];
+    }
+    return NULL;
+}
+
+struct snap_server *snap_backend_find_server(const struct snap_backend *backend, const char *name)
+{
+    for (size_t i = 0; i < backend->conf->n_servers; i++) {
+        if (strcmp(backend->servers[i].conf->name, name) == 0)
+            return &backend->servers[i];
+    }
+    return NULL;
 }

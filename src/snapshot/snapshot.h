@@ -1,54 +1,77 @@
-/* snapshot/snapshot.h: a configuration made live: TLS contexts, servers, counters. Const once built but for the atomic
- * words inside servers and counters. Sessions begin and end with one snapshot; the last one to let go frees it. */
+/* snapshot/snapshot.h: a configuration made live: TLS contexts, servers, statistics. Const once built but for the
+ * atomic words inside. Sessions begin and end with one snapshot; the last one to let go frees it. */
 #ifndef MQGATE_SNAPSHOT_SNAPSHOT_H
 #define MQGATE_SNAPSHOT_SNAPSHOT_H
 
 #include "base/err.h"
 #include "base/log.h"
 #include "conf/model.h"
-#include "stats/counters.h"
+#include "stats/row.h"
 #include "tls/context.h"
 #include "tls/ticket.h"
 #include "upstream/pool.h"
 
 struct snap_server {
     const struct conf_server *conf;
-    struct server            *live;     /* owned */
-    struct tls_client        *tls;      /* NULL: plain; owned by the snapshot's list */
-    struct counters          *counters; /* enum server_counter; owned */
+    struct server            *live; /* owned */
+    struct tls_client        *tls;  /* NULL: plain; owned by the snapshot's list */
+    struct row               *row;  /* one reference */
 };
 
 struct snap_backend {
     const struct conf_backend *conf;
     struct pool               *pool;    /* owned */
     struct snap_server        *servers; /* conf->n_servers of them; owned */
+    struct row                *row;     /* one reference */
+};
+
+/* Whether a listener takes clients. */
+enum listener_state {
+    LISTENER_OPEN,
+    LISTENER_PAUSED, /* by an operator, for a while: connections are refused */
+    LISTENER_STOPPED /* for good: the sockets are closed */
+};
+
+/* One address that a listener listens on. */
+struct snap_bind {
+    struct snap_listener *listener;
+    struct row           *row; /* one reference */
 };
 
 struct snap_listener {
-    const struct conf_listener *conf;
-    struct snap_backend        *backend;
-    struct tls_server          *tls;      /* NULL: plain; owned by the snapshot's list */
-    struct counters            *counters; /* enum listener_counter; owned */
-    _Atomic uint32_t            open;     /* connections now, all workers; for max_connections */
+    const struct conf_listener  *conf;
+    struct snap_backend         *backend;
+    struct tls_server           *tls;   /* NULL: plain; owned by the snapshot's list */
+    struct snap_bind            *binds; /* conf->n_bind of them; owned */
+    struct row                  *row;   /* one reference; its sessions are the connections now, of all workers */
+    _Atomic uint32_t             max_connections; /* in force; 0: no limit of its own */
+    _Atomic(enum listener_state) state;           /* the main thread sets it */
 };
 
 struct snapshot {
     struct conf          *conf;        /* owned */
+    struct stats         *stats;       /* the process's */
     struct snap_listener *listeners;   /* conf->n_listeners */
     struct snap_backend  *backends;    /* conf->n_backends */
     struct tls_server   **tls;         /* conf->n_tls */
     struct tls_client   **tls_clients; /* conf->n_tls_clients */
-    struct counters      *workers;     /* enum worker_counter */
     _Atomic uint32_t      refs;
 };
 
 /* Takes conf over on success; on failure conf stays the caller's, NULL comes back and *err names the section. The
- * result has one reference. tickets must outlive it. Certificates that are about to expire are warned of in log. */
-struct snapshot *snapshot_build(struct conf *conf, struct tls_tickets *tickets, struct log *log, struct err *err);
+ * result has one reference. tickets and stats must outlive it. Certificates that are about to expire are warned of in
+ * log. */
+struct snapshot *snapshot_build(struct conf *conf, struct stats *stats, struct tls_tickets *tickets, struct log *log,
+                                struct err *err);
 struct snapshot *snapshot_ref(struct snapshot *snap);
 void             snapshot_unref(struct snapshot *snap); /* NULL is fine */
 
 /* What admin.healthy_when asks of the backends that a listener uses. */
 bool snapshot_is_healthy(const struct snapshot *snap);
+
+/* By name; NULL when there is none. */
+struct snap_listener *snapshot_find_listener(const struct snapshot *snap, const char *name);
+struct snap_backend  *snapshot_find_backend(const struct snapshot *snap, const char *name);
+struct snap_server   *snap_backend_find_server(const struct snap_backend *backend, const char *name);
 
 #endif

@@ -2,38 +2,14 @@
 
 #include <stdlib.h>
 
-const char *const listener_counter_names[LISTENER_COUNTERS] = {
-    [LISTENER_CONNECTIONS] = "connections",
-    [LISTENER_SESSIONS] = "sessions",
-    [LISTENER_CLOSED] = "closed",
-    [LISTENER_BYTES_IN] = "bytes_in",
-    [LISTENER_BYTES_OUT] = "bytes_out",
-    [LISTENER_DENIED_ACCESS] = "denied_access",
-    [LISTENER_DENIED_LIMIT] = "denied_limit",
-    [LISTENER_PROXY_ERRORS] = "proxy_errors",
-    [LISTENER_HANDSHAKES] = "handshakes",
-    [LISTENER_HANDSHAKES_RESUMED] = "handshakes_resumed",
-    [LISTENER_HANDSHAKES_FAILED] = "handshakes_failed",
-    [LISTENER_REQUEST_ERRORS] = "request_errors",
-    [LISTENER_NO_SERVER] = "no_server",
-};
-
-const char *const server_counter_names[SERVER_COUNTERS] = {
-    [SERVER_CONNECTS] = "connects",
-    [SERVER_CONNECTS_FAILED] = "connects_failed",
-    [SERVER_RETRIES] = "retries",
-    [SERVER_SESSIONS] = "sessions",
-    [SERVER_CLOSED] = "closed",
-    [SERVER_BYTES_IN] = "bytes_in",
-    [SERVER_BYTES_OUT] = "bytes_out",
-    [SERVER_CLIENT_ABORTS] = "client_aborts",
-    [SERVER_SERVER_ABORTS] = "server_aborts",
-};
-
 const char *const worker_counter_names[WORKER_COUNTERS] = {
     [WORKER_ACCEPT_PAUSES_FDS] = "accept_pauses_fds",
     [WORKER_ACCEPT_PAUSES_LIMIT] = "accept_pauses_limit",
+    [WORKER_ACCEPT_PAUSES_RATE] = "accept_pauses_rate",
     [WORKER_OUT_OF_MEMORY] = "out_of_memory",
+    [WORKER_TURNS] = "loop_turns",
+    [WORKER_EVENTS] = "session_events",
+    [WORKER_ACCEPTED] = "accepted",
 };
 
 enum { CACHE_LINE = 64 };
@@ -76,10 +52,15 @@ counter *counters_slot(struct counters *counters, unsigned worker)
     return counters->at + counters->stride * worker;
 }
 
+uint64_t counters_of(const struct counters *counters, unsigned worker, size_t which)
+{
+    return atomic_load_explicit(&counters->at[counters->stride * worker + which], memory_order_relaxed);
+}
+
 uint64_t counters_sum(const struct counters *counters, size_t which)
 {
     uint64_t sum = 0;
     for (unsigned w = 0; w < counters->n_workers; w++)
-        sum += atomic_load_explicit(&counters->at[counters->stride * w + which], memory_order_relaxed);
+        sum += counters_of(counters, w, which);
     return sum;
 }

@@ -7,47 +7,55 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of a listener. in = from the client, out = to the client; bytes of payload, without TLS and PROXY headers. */
-enum listener_counter {
-    LISTENER_CONNECTIONS, /* accepted */
-    LISTENER_SESSIONS,    /* past PROXY header and TLS handshake */
-    LISTENER_CLOSED,      /* connections over: CONNECTIONS - CLOSED are open now */
-    LISTENER_BYTES_IN,
-    LISTENER_BYTES_OUT,
-    LISTENER_DENIED_ACCESS,      /* by allow and deny */
-    LISTENER_DENIED_LIMIT,       /* by the listener's max_connections */
-    LISTENER_PROXY_ERRORS,       /* bad, late or untrusted PROXY headers */
-    LISTENER_HANDSHAKES,         /* TLS handshakes that succeeded */
-    LISTENER_HANDSHAKES_RESUMED, /* of these, from a session ticket */
-    LISTENER_HANDSHAKES_FAILED,
-    LISTENER_REQUEST_ERRORS, /* sessions that the client ended or let time out before a server was reached */
-    LISTENER_NO_SERVER,      /* sessions for which no server could be had */
-    LISTENER_COUNTERS
-};
-
-enum server_counter {
-    SERVER_CONNECTS, /* tries */
-    SERVER_CONNECTS_FAILED,
-    SERVER_RETRIES,       /* tries after a failed one, of the same session */
-    SERVER_SESSIONS,      /* connections made */
-    SERVER_CLOSED,        /* of these, over */
-    SERVER_BYTES_IN,      /* to the server */
-    SERVER_BYTES_OUT,     /* from the server */
-    SERVER_CLIENT_ABORTS, /* sessions that the client broke off */
-    SERVER_SERVER_ABORTS, /* sessions that the server broke off */
-    SERVER_COUNTERS
+/* What is counted of a frontend, its listeners, a backend and its servers: one list for all of them, though not each
+ * has each. Bytes are payload, without TLS and PROXY headers; they come first because they move with every message. */
+enum count {
+    COUNT_REQUEST_IN,   /* bytes received from clients */
+    COUNT_REQUEST_OUT,  /* bytes delivered to servers */
+    COUNT_RESPONSE_IN,  /* bytes received from servers */
+    COUNT_RESPONSE_OUT, /* bytes delivered to clients */
+    COUNT_CONNECTIONS,  /* frontend: accepted. Backend: tries to reach a server */
+    COUNT_SESSIONS,     /* frontend: past PROXY header and TLS handshake. Backend: came here. Server: tries under way */
+    COUNT_CLOSED, /* frontend: of COUNT_CONNECTIONS, over. Backend: of COUNT_SESSIONS. Server: of those it carried */
+    COUNT_INTERNAL_ERRORS, /* ended for want of memory */
+    /* frontend */
+    COUNT_DENIED_CONNECTIONS, /* by allow and deny, at accept */
+    COUNT_DENIED_SESSIONS,    /* by allow and deny, once the PROXY header told who it is */
+    COUNT_DENIED_LIMIT,       /* by the listener's max_connections */
+    COUNT_PROXY_ERRORS,       /* bad, late or untrusted PROXY headers */
+    COUNT_HANDSHAKES,         /* TLS handshakes that succeeded */
+    COUNT_HANDSHAKES_RESUMED, /* of these, from a session ticket */
+    COUNT_HANDSHAKES_FAILED,
+    COUNT_TLS_1_2,        /* of COUNT_HANDSHAKES, by version; TLS 1.3 is the rest */
+    COUNT_TLS_CLOSED,     /* connections over, of those that shook hands */
+    COUNT_TLS_1_2_CLOSED, /* of these, TLS 1.2 */
+    COUNT_REQUEST_ERRORS, /* sessions that the client ended or let time out before a server was reached */
+    COUNT_NO_SERVER,      /* sessions for which no server could be had */
+    /* backend and server */
+    COUNT_PICKS,           /* times chosen by balance */
+    COUNT_CONNECTS,        /* tries to reach a server */
+    COUNT_CONNECTS_BEGUN,  /* of these, that this side could begin: HAProxy's stot of a server */
+    COUNT_CONNECTS_FAILED, /* of all tries */
+    COUNT_RETRIES,         /* tries after a failed one, of the same session */
+    COUNT_REDISPATCHES,    /* of these, on another server */
+    COUNT_CARRIED,         /* sessions that reached a server */
+    COUNT_CLIENT_ABORTS,   /* of these, broken off by the client */
+    COUNT_SERVER_ABORTS,   /* of these, broken off by the server */
+    COUNTS
 };
 
 enum worker_counter {
     WORKER_ACCEPT_PAUSES_FDS,   /* accepting paused: out of descriptors */
     WORKER_ACCEPT_PAUSES_LIMIT, /* accepting paused: global max_connections */
+    WORKER_ACCEPT_PAUSES_RATE,  /* accepting paused: a global rate limit */
     WORKER_OUT_OF_MEMORY,       /* connections closed for want of memory */
+    WORKER_TURNS,               /* of its event loop */
+    WORKER_EVENTS,              /* events of sessions that it handled */
+    WORKER_ACCEPTED,
     WORKER_COUNTERS
 };
 
-/* Keys in JSON and metrics, in the order of the enums. */
-extern const char *const listener_counter_names[LISTENER_COUNTERS];
-extern const char *const server_counter_names[SERVER_COUNTERS];
+/* Keys in JSON and metrics, in the order of the enum. */
 extern const char *const worker_counter_names[WORKER_COUNTERS];
 
 struct counters;
@@ -59,7 +67,8 @@ struct counters *counters_new(unsigned n_workers, size_t n);
 void             counters_free(struct counters *counters); /* NULL is fine */
 /* The slot of one worker: n counters. */
 counter *counters_slot(struct counters *counters, unsigned worker);
-/* Over all workers. */
+/* One worker's number, and over all workers. */
+uint64_t counters_of(const struct counters *counters, unsigned worker, size_t which);
 uint64_t counters_sum(const struct counters *counters, size_t which);
 
 /* Only from the slot's own worker: no locked instruction is needed where nobody else writes. */

@@ -32,6 +32,13 @@ void wire_allow(struct wire *wire)
     wire->receives_left = RECEIVES_A_CALL;
 }
 
+/* What a peer began with tells what it is, should the handshake fail. */
+static void keep_first(struct wire *wire, const char *from, int n)
+{
+    while (n-- > 0 && wire->n_first < sizeof wire->first)
+        wire->first[wire->n_first++] = (uint8_t)*from++;
+}
+
 static int take_seen(struct wire *wire, char *to, int cap)
 {
     uint32_t n = wire->seen_len - wire->seen_at;
@@ -41,6 +48,7 @@ static int take_seen(struct wire *wire, char *to, int cap)
     wire->seen_at += n;
     if (wire->seen_at == wire->seen_len)
         wire_fini(wire);
+    keep_first(wire, to, (int)n);
     return (int)n;
 }
 
@@ -69,6 +77,7 @@ static int on_read(BIO *bio, char *to, int cap)
         BIO_set_retry_read(bio);
     else if (n < 0)
         wire->error = errno;
+    keep_first(wire, to, (int)n);
     return (int)n;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/macros.h"
 #include "base/slice.h"
+#include "tls/stream.h"
 
 /* What one BIO reads and writes; its owner keeps it where it is as long as the BIO lives. */
 struct wire {
@@ -17,6 +18,8 @@ struct wire {
     uint8_t *seen;          /* NULL once all is read; owned */
     uint8_t  receives_left; /* how often recv(2) may be called before the next wire_allow() */
     bool     ended;         /* the peer sent FIN */
+    uint8_t  n_first;
+    uint8_t  first[TLS_FIRST_BYTES]; /* what the peer began with */
 };
 
 /* Copies seen. False when memory is out. */

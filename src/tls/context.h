@@ -62,6 +62,20 @@ struct tls_server *tls_server_new(const struct tls_server_settings *settings, tl
                                   struct err *err);
 void               tls_server_free(struct tls_server *server); /* NULL is fine */
 
+/* What an operator wants to know of a certificate. Texts are one line, without controls, cut when they are longer. */
+struct tls_certificate_info {
+    const char *path; /* of its chain, as in the settings */
+    char        subject[256];
+    char        issuer[256];
+    char        serial[64];            /* hexadecimal */
+    char        names[512];            /* host names, separated by blanks */
+    char        key[32];               /* "EC256", "RSA2048" */
+    int64_t     not_before, not_after; /* seconds since 1970 */
+};
+
+size_t tls_server_n_certificates(const struct tls_server *server);
+void   tls_server_certificate(const struct tls_server *server, size_t index, struct tls_certificate_info *out);
+
 struct tls_client *tls_client_new(const struct tls_client_settings *settings, tls_warn_fn *warn, void *user,
                                   struct err *err);
 void               tls_client_free(struct tls_client *client); /* NULL is fine */

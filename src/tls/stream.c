@@ -245,6 +245,11 @@ enum io stream_shutdown(struct stream *s)
     return shutdown(s->fd, SHUT_WR) == 0 ? IO_OK : IO_RESET;
 }
 
+struct slice stream_first_bytes(const struct stream *s)
+{
+    return s->tls == NULL ? slice_of(NULL, 0) : slice_of(s->tls->wire.first, s->tls->wire.n_first);
+}
+
 const char *stream_failure(const struct stream *s)
 {
     return s->tls != NULL && s->tls->failure != NULL ? s->tls->failure : "";

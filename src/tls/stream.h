@@ -58,6 +58,10 @@ enum io stream_shutdown(struct stream *s) MUST_CHECK;
 /* Frees the TLS half, wiping secrets; fd stays open and is the caller's to close. */
 void stream_fini(struct stream *s);
 
+enum { TLS_FIRST_BYTES = 32 };
+/* The first bytes that came over a TLS stream, at most TLS_FIRST_BYTES, as they came; none of a plain one. */
+struct slice stream_first_bytes(const struct stream *s);
+
 /* Why stream_handshake(), stream_read() or stream_write() said IO_FAILED: short, one line, from OpenSSL. "" when
  * nothing failed. Static. */
 const char *stream_failure(const struct stream *s);

@@ -1,7 +1,6 @@
 #include "upstream/pool.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -9,7 +8,7 @@ struct pool {
     struct server      **servers; /* owned array, servers are the caller's */
     size_t               n_servers;
     struct pool_waiter **queues; /* one list head a worker; a queue is touched by its worker only */
-    _Atomic uint32_t     n_waiting;
+    struct gauge         waiting;
 };
 
 struct pool *pool_new(struct server *const *servers, size_t n, unsigned n_workers)
@@ -76,13 +75,13 @@ void pool_release(struct pool *pool, size_t index)
 void pool_wait(struct pool *pool, unsigned worker, struct pool_waiter *waiter)
 {
     DL_APPEND(pool->queues[worker], waiter);
-    atomic_fetch_add(&pool->n_waiting, 1);
+    gauge_add(&pool->waiting);
 }
 
 void pool_leave(struct pool *pool, unsigned worker, struct pool_waiter *waiter)
 {
     DL_DELETE(pool->queues[worker], waiter);
-    atomic_fetch_sub(&pool->n_waiting, 1);
+    gauge_sub(&pool->waiting);
 }
 
 struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker)
@@ -92,12 +91,17 @@ struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker)
 
 bool pool_has_waiters(const struct pool *pool)
 {
-    return atomic_load(&pool->n_waiting) != 0;
+    return atomic_load(&pool->waiting.now) != 0;
 }
 
 uint32_t pool_n_waiting(const struct pool *pool)
 {
-    return atomic_load_explicit(&pool->n_waiting, memory_order_relaxed);
+    return gauge_now(&pool->waiting);
+}
+
+struct gauge *pool_waiting_gauge(struct pool *pool)
+{
+    return &pool->waiting;
 }
 
 bool pool_is_healthy(const struct pool *pool)

@@ -37,6 +37,7 @@ void                pool_leave(struct pool *pool, unsigned worker, struct pool_w
 struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker);
 bool                pool_has_waiters(const struct pool *pool);
 uint32_t            pool_n_waiting(const struct pool *pool);
+struct gauge       *pool_waiting_gauge(struct pool *pool); /* of them; for its peak */
 
 /* At least one server is up (or unchecked). */
 bool pool_is_healthy(const struct pool *pool);

@@ -6,25 +6,39 @@
 
 const char *const server_state_names[] = {"UNKNOWN", "UP", "DOWN", "no check"};
 
+/* An address that was once set stays where it is, since a worker may be reading it: operators set few. */
+struct place {
+    struct addr   address;
+    struct place *before;
+};
+
 struct server {
     char                      *name; /* owned */
-    struct server_limits       limits;
+    bool                       backup;
+    uint32_t                   initial_weight;
+    _Atomic(struct place *)    place; /* the newest; owned */
     _Atomic(enum server_state) state;
-    _Atomic uint32_t           in_flight;
+    _Atomic(enum server_admin) admin;
+    _Atomic uint32_t           weight;
+    _Atomic uint32_t           max_connections; /* 0: no limit */
+    struct gauge               in_flight;
     _Atomic uint32_t           failures; /* connects that failed and that the checker has not heard of */
 };
 
-struct server *server_new(const char *name, const struct server_limits *limits, enum server_state state)
+struct server *server_new(const struct server_settings *settings, enum server_state state)
 {
     struct server *server = calloc(1, sizeof *server);
     if (server == NULL)
         return NULL;
-    server->name = strdup(name);
-    if (server->name == NULL) {
-        free(server);
+    server->name = strdup(settings->name);
+    if (server->name == NULL || !server_set_address(server, &settings->address)) {
+        server_free(server);
         return NULL;
     }
-    server->limits = *limits;
+    server->backup = settings->backup;
+    server->initial_weight = settings->weight;
+    atomic_init(&server->weight, settings->weight);
+    atomic_init(&server->max_connections, settings->max_connections);
     atomic_init(&server->state, state);
     return server;
 }
@@ -33,6 +47,11 @@ void server_free(struct server *server)
 {
     if (server == NULL)
         return;
+    struct place *before;
+    for (struct place *place = server->place; place != NULL; place = before) {
+        before = place->before;
+        free(place);
+    }
     free(server->name);
     free(server);
 }
@@ -44,7 +63,7 @@ const char *server_name(const struct server *server)
 
 bool server_is_backup(const struct server *server)
 {
-    return server->limits.backup;
+    return server->backup;
 }
 
 enum server_state server_state(const struct server *server)
@@ -57,38 +76,88 @@ void server_set_state(struct server *server, enum server_state state)
     atomic_store_explicit(&server->state, state, memory_order_relaxed);
 }
 
+enum server_admin server_admin(const struct server *server)
+{
+    return atomic_load_explicit(&server->admin, memory_order_relaxed);
+}
+
+void server_set_admin(struct server *server, enum server_admin admin)
+{
+    atomic_store_explicit(&server->admin, admin, memory_order_relaxed);
+}
+
+uint32_t server_weight(const struct server *server)
+{
+    return atomic_load_explicit(&server->weight, memory_order_relaxed);
+}
+
+uint32_t server_initial_weight(const struct server *server)
+{
+    return server->initial_weight;
+}
+
+void server_set_weight(struct server *server, uint32_t weight)
+{
+    atomic_store_explicit(&server->weight, weight, memory_order_relaxed);
+}
+
+uint32_t server_max_connections(const struct server *server)
+{
+    return atomic_load_explicit(&server->max_connections, memory_order_relaxed);
+}
+
+void server_set_max_connections(struct server *server, uint32_t most)
+{
+    atomic_store_explicit(&server->max_connections, most, memory_order_relaxed);
+}
+
+struct addr server_address(const struct server *server)
+{
+    return atomic_load_explicit(&server->place, memory_order_acquire)->address;
+}
+
+bool server_set_address(struct server *server, const struct addr *address)
+{
+    struct place *place = calloc(1, sizeof *place);
+    if (place == NULL)
+        return false;
+    place->address = *address;
+    place->before = atomic_load_explicit(&server->place, memory_order_relaxed);
+    atomic_store_explicit(&server->place, place, memory_order_release);
+    return true;
+}
+
 bool server_is_usable(const struct server *server)
 {
-    return server_state(server) != SERVER_DOWN;
+    return server_state(server) != SERVER_DOWN && server_admin(server) == SERVER_READY && server_weight(server) > 0;
 }
 
 bool server_is_healthy(const struct server *server)
 {
     enum server_state state = server_state(server);
-    return state == SERVER_UP || state == SERVER_UNCHECKED;
+    return server_is_usable(server) && (state == SERVER_UP || state == SERVER_UNCHECKED);
 }
 
 uint32_t server_in_flight(const struct server *server)
 {
-    return atomic_load_explicit(&server->in_flight, memory_order_relaxed);
+    return gauge_now(&server->in_flight);
 }
 
-/* seq_cst, as in pool_wait() and pool_has_waiters(): a waiter that saw a full server is seen by whoever frees a slot.
- */
+struct gauge *server_gauge(struct server *server)
+{
+    return &server->in_flight;
+}
+
+/* Like pool_wait() and pool_has_waiters() sequentially consistent: a waiter that saw a full server is seen by whoever
+ * frees a slot. */
 bool server_take_slot(struct server *server)
 {
-    uint32_t most = server->limits.max_connections != 0 ? server->limits.max_connections : UINT32_MAX;
-    uint32_t now = atomic_load(&server->in_flight);
-    do {
-        if (now >= most)
-            return false;
-    } while (!atomic_compare_exchange_weak(&server->in_flight, &now, now + 1));
-    return true;
+    return gauge_take(&server->in_flight, server_max_connections(server));
 }
 
 void server_give_slot(struct server *server)
 {
-    atomic_fetch_sub(&server->in_flight, 1);
+    gauge_sub(&server->in_flight);
 }
 
 void server_note_failure(struct server *server)

@@ -1,12 +1,15 @@
 /* upstream/server.h: what is known of one broker while the process lives: words that every thread may read.
- * Workers take and give slots and tell of failures; the health checker sets the state. No I/O here. */
+ * Workers take and give slots and tell of failures; the health checker sets the state, operators set the rest. No I/O
+ * here. */
 #ifndef MQGATE_UPSTREAM_SERVER_H
 #define MQGATE_UPSTREAM_SERVER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/addr.h"
 #include "base/macros.h"
+#include "base/meter.h"
 
 enum server_state {
     SERVER_UNKNOWN, /* no check has answered yet: may be tried, but is not called healthy */
@@ -17,26 +20,50 @@ enum server_state {
 
 extern const char *const server_state_names[]; /* "UNKNOWN", "UP", "DOWN", "no check" */
 
-struct server;
-
-struct server_limits {
-    uint32_t max_connections; /* 0: no limit */
-    bool     backup;          /* used only when no other server of its pool is usable */
+/* What an operator wants, beside what the checks say. */
+enum server_admin {
+    SERVER_READY,
+    SERVER_DRAIN, /* no new sessions; those that are there go on */
+    SERVER_MAINT  /* the same, and it is not checked */
 };
 
-/* name is copied. NULL when memory is out. Free with server_free() once no pool holds it. */
-struct server *server_new(const char *name, const struct server_limits *limits, enum server_state state);
+enum { SERVER_WEIGHT_MAX = 256 };
+
+struct server;
+
+struct server_settings {
+    const char *name;            /* copied */
+    struct addr address;         /* where it listens */
+    uint32_t    max_connections; /* 0: no limit */
+    uint32_t    weight;          /* 0..SERVER_WEIGHT_MAX; 0: as SERVER_DRAIN */
+    bool        backup;          /* used only when no other server of its pool is usable */
+};
+
+/* NULL when memory is out. Free with server_free() once no pool holds it. */
+struct server *server_new(const struct server_settings *settings, enum server_state state);
 void           server_free(struct server *server); /* NULL is fine */
 
 const char       *server_name(const struct server *server);
 bool              server_is_backup(const struct server *server);
 enum server_state server_state(const struct server *server);
 void              server_set_state(struct server *server, enum server_state state);
-bool              server_is_usable(const struct server *server);  /* may be tried: not DOWN */
-bool              server_is_healthy(const struct server *server); /* UP or UNCHECKED */
+enum server_admin server_admin(const struct server *server);
+void              server_set_admin(struct server *server, enum server_admin admin);
+uint32_t          server_weight(const struct server *server);
+uint32_t          server_initial_weight(const struct server *server); /* as it was made */
+void              server_set_weight(struct server *server, uint32_t weight);
+uint32_t          server_max_connections(const struct server *server);
+void              server_set_max_connections(struct server *server, uint32_t most);
+struct addr       server_address(const struct server *server);
+/* For new connections. False when memory is out. */
+bool server_set_address(struct server *server, const struct addr *address) MUST_CHECK;
+
+bool server_is_usable(const struct server *server);  /* may be tried */
+bool server_is_healthy(const struct server *server); /* may be tried, and is UP or UNCHECKED */
 
 /* Sessions that hold or are getting a connection. */
-uint32_t server_in_flight(const struct server *server);
+uint32_t      server_in_flight(const struct server *server);
+struct gauge *server_gauge(struct server *server); /* of them; for its peak */
 /* In-flight +1, unless the server is full: then false. */
 bool server_take_slot(struct server *server) MUST_CHECK;
 void server_give_slot(struct server *server);

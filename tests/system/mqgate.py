@@ -231,7 +231,7 @@ class Gate:
         return self.get("/haproxy_health")[0]
 
     def stats(self):
-        status, _, body = self.get("/haproxy_stats;json")
+        status, _, body = self.get("/haproxy_stats;json;mqgate")
         assert status == 200
         return json.loads(body)
 

@@ -154,7 +154,7 @@ def test_denied_addresses_are_reset_at_once(mqgate, echo):
                 assert says_hello(client)
             else:
                 assert ends(client)[0] == "reset"
-    assert gate.listener_stats()["denied_access"] == 2
+    assert gate.listener_stats()["denied_connections"] == 2
 
 
 # --- descriptors -----------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_out_of_descriptors_accepting_pauses_and_resumes(mqgate, echo):
     admin = http.client.HTTPConnection(*gate.address("admin"), timeout=DEADLINE_S)  # kept: no new one would get in
 
     def pauses():
-        admin.request("GET", "/haproxy_stats;json")
+        admin.request("GET", "/haproxy_stats;json;mqgate")
         return json.loads(admin.getresponse().read())["accept_pauses_fds"]
 
     assert pauses() == 0

@@ -259,7 +259,7 @@ def test_allow_and_deny_see_the_client_in_the_header(gate_in):
         client.sendall(pp.v2(SRC, DST))
         assert ends(client) == ("reset", b"")
     gate.wait_end(why="denied", client=f"{SRC[0]}:{SRC[1]}")
-    assert gate.listener_stats()["denied_access"] == 1
+    assert gate.listener_stats()["denied_sessions"] == 1
 
 
 def test_tlvs_are_passed_on_behind_ours(gate_in, server):

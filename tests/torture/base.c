@@ -43,11 +43,11 @@ static bool log_lines(void)
 
 static bool numbers(void)
 {
-    struct counters *counters = counters_new(3, LISTENER_COUNTERS);
+    struct counters *counters = counters_new(3, COUNTS);
     if (counters == NULL)
         return false;
-    counter_add(&counters_slot(counters, 2)[LISTENER_BYTES_IN], 9);
-    (void)EXPECT(counters_sum(counters, LISTENER_BYTES_IN) == 9);
+    counter_add(&counters_slot(counters, 2)[COUNT_REQUEST_IN], 9);
+    (void)EXPECT(counters_sum(counters, COUNT_REQUEST_IN) == 9);
     counters_free(counters);
     return true;
 }
@@ -66,11 +66,11 @@ static bool pick_and_wait(struct pool *pool)
 
 static bool servers(void)
 {
-    const struct server_limits limits = {.max_connections = 1};
-    struct server             *all[3];
-    struct pool               *pool = NULL;
-    size_t                     n = 0;
-    while (n < ARRAY_LEN(all) && (all[n] = server_new("broker", &limits, SERVER_UP)) != NULL)
+    const struct server_settings settings = {.name = "broker", .max_connections = 1, .weight = 1};
+    struct server               *all[3];
+    struct pool                 *pool = NULL;
+    size_t                       n = 0;
+    while (n < ARRAY_LEN(all) && (all[n] = server_new(&settings, SERVER_UP)) != NULL)
         n++;
     if (n == ARRAY_LEN(all))
         pool = pool_new(all, n, 2);

@@ -21,14 +21,14 @@ static const char text[] =
     "  { name = \"m\"; bind = \"127.0.0.1:0\"; protocol = \"tcp\"; backend = \"y\"; tls = \"other\"; },\n"
     "  { name = \"n\"; bind = \"127.0.0.1:0\"; protocol = \"tcp\"; backend = \"y\"; } );\n";
 
-static bool build_and_hold(struct conf **conf, struct tls_tickets *tickets)
+static bool build_and_hold(struct conf **conf, struct stats *stats, struct tls_tickets *tickets)
 {
     struct log_settings settings = {.level = LEVEL_WARN, .wake_fd = -1};
     struct log          log = {.settings = &settings, .ring = log_ring_new()};
     struct err          err = {0};
     if (log.ring == NULL)
         return false;
-    struct snapshot *snap = snapshot_build(*conf, tickets, &log, &err);
+    struct snapshot *snap = snapshot_build(*conf, stats, tickets, &log, &err);
     log_ring_free(log.ring);
     if (snap == NULL)
         return reported(&err);
@@ -45,10 +45,12 @@ static bool build(void)
     struct err          err = {0};
     struct conf        *conf = conf_load_text("live.conf", text, &errors);
     struct tls_tickets *tickets = tls_tickets_new(&err);
-    bool                done = conf != NULL && tickets != NULL && build_and_hold(&conf, tickets);
+    struct stats       *stats = stats_new(3);
+    bool done = conf != NULL && stats != NULL && tickets != NULL && build_and_hold(&conf, stats, tickets);
     (void)EXPECT(errors.n == 0);
     conf_errors_free(&errors);
     tls_tickets_free(tickets);
+    stats_free(stats);
     conf_free(conf);
     return done;
 }

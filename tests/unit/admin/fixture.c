@@ -8,86 +8,60 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "conf/load.h"
 #include "net/listener.h"
 #include "net/sock.h"
 
-/* The snapshot here is made by hand, from parts that need no TLS and no file; the checker stands in for the real one.
- */
-static const struct health_report no_answer = {
-    .last = {.status = PROBE_L4CON, .code = -1, .duration_ms = 3, .detail = "Connection refused"}, .failed = 2};
-
-const struct health_report *health_report(const struct health *h, size_t backend, size_t server)
-{
-    (void)h, (void)backend, (void)server;
-    return &no_answer;
-}
-
-static void make_servers(struct fixture *f)
-{
-    static const char *const   names[N_SERVERS] = {"broker1", "broker2"};
-    const struct server_limits limits = {.max_connections = 7};
-    struct server             *live[N_SERVERS];
-    for (size_t i = 0; i < N_SERVERS; i++) {
-        f->conf_servers[i] = (struct conf_server){.name = names[i], .address_text = "127.0.0.1:1884"};
-        f->conf_servers[i].max_connections = limits.max_connections;
-        live[i] = server_new(names[i], &limits, SERVER_UP);
-        f->servers[i].conf = &f->conf_servers[i];
-        f->servers[i].live = live[i];
-        f->servers[i].counters = counters_new(2, SERVER_COUNTERS);
-        ck_assert_ptr_nonnull(f->servers[i].counters);
-    }
-    f->backend.pool = pool_new(live, N_SERVERS, 2);
-    ck_assert_ptr_nonnull(f->backend.pool);
-}
-
-static void make_conf(struct fixture *f)
-{
-    ck_assert(network_parse("127.0.0.0/8", &f->loopback));
-    ck_assert(addr_parse("0.0.0.0:1883", &f->bind[0]));
-    ck_assert(addr_parse("[::]:1883", &f->bind[1]));
-    f->conf_backend = (struct conf_backend){.name = "emqx", .servers = f->conf_servers, .n_servers = N_SERVERS};
-    f->conf_listener = (struct conf_listener){.name = "mqtt", .bind = f->bind, .n_bind = 2, .protocol = PROTOCOL_MQTT};
-    f->conf_listener.backend = &f->conf_backend;
-    f->conf.global.node = "node-1";
-    f->conf.global.workers = 2;
-    f->conf.listeners = &f->conf_listener;
-    f->conf.n_listeners = 1;
-    f->conf.backends = &f->conf_backend;
-    f->conf.n_backends = 1;
-    f->conf.admin.health_uri = "/haproxy_health";
-    f->conf.admin.stats_uri = "/haproxy_stats";
-    f->conf.admin.stats_allow = (struct conf_networks){.at = &f->loopback, .n = 1};
-    f->conf.admin.stats_auth.at = f->users;
-}
+static const char configuration[] =
+    "global: { node = \"node-1\"; workers = 2; };\n"
+    "listeners = ( { name = \"mqtt\"; bind = [ \"0.0.0.0:1883\", \"[::]:1883\" ]; protocol = "
+    "\"mqtt\"; backend = \"emqx\"; } );\n"
+    "backends = ( { name = \"emqx\"; check: { type = \"tcp\"; fall = 3; }; servers = (\n"
+    "  { name = \"broker1\"; address = \"127.0.0.1:1\"; max_connections = 7; },\n"
+    "  { name = \"broker2\"; address = \"127.0.0.1:1\"; max_connections = 7; } ); } );\n"
+    "admin: { stats_allow = [ \"127.0.0.0/8\" ]; };\n";
 
 void fixture_snapshot(struct fixture *f)
 {
+    struct conf_errors errors = {0};
+    struct err         err = {0};
     memset(f, 0, sizeof *f);
-    make_conf(f);
-    make_servers(f);
-    f->backend.conf = &f->conf_backend;
-    f->backend.servers = f->servers;
-    f->listener.conf = &f->conf_listener;
-    f->listener.backend = &f->backend;
-    f->listener.counters = counters_new(2, LISTENER_COUNTERS);
-    f->snap.conf = &f->conf;
-    f->snap.listeners = &f->listener;
-    f->snap.backends = &f->backend;
-    f->snap.workers = counters_new(2, WORKER_COUNTERS);
-    ck_assert(f->listener.counters != NULL && f->snap.workers != NULL);
-    f->view = (struct admin_view){.snap = &f->snap, .state = "running", .max_connections = 5000, .accepting = true};
+    f->log_settings.wake_fd = -1;
+    f->log_settings.level = LEVEL_ERROR;
+    f->log.settings = &f->log_settings;
+    f->loop = ev_loop_new(EVFLAG_AUTO);
+    f->conf = conf_load_text("fixture.conf", configuration, &errors);
+    ck_assert_msg(f->conf != NULL, "%s", errors.list != NULL ? errors.list->text : "out of memory");
+    f->stats = stats_new(2);
+    f->tickets = tls_tickets_new(&err);
+    f->snap = snapshot_build(f->conf, f->stats, f->tickets, &f->log, &err);
+    ck_assert_msg(f->snap != NULL, "%s", err.text);
+    f->listener = f->snap->listeners;
+    f->servers = f->snap->backends[0].servers;
+    for (size_t i = 0; i < N_SERVERS; i++)
+        server_set_state(f->servers[i].live, SERVER_UP);
+    f->conf->admin.stats_auth.at = f->users;
+    f->view = (struct view){.snap = f->snap, .state = "running", .max_connections = 5000, .accepting = true};
+    f->view.log = &f->log;
     f->view.started_mono_ms = clock_mono_ms();
+}
+
+void fixture_check(struct fixture *f)
+{
+    f->health = health_new(f->loop, f->snap, &f->log, (struct health_listener){NULL, NULL});
+    ck_assert_ptr_nonnull(f->health);
+    f->view.health = f->health;
+    while (health_report(f->health, 0, 0)->checks == 0 || health_report(f->health, 0, 1)->checks == 0)
+        ev_run(f->loop, EVRUN_ONCE);
 }
 
 void fixture_snapshot_free(struct fixture *f)
 {
-    pool_free(f->backend.pool);
-    for (size_t i = 0; i < N_SERVERS; i++) {
-        server_free(f->servers[i].live);
-        counters_free(f->servers[i].counters);
-    }
-    counters_free(f->listener.counters);
-    counters_free(f->snap.workers);
+    health_free(f->health);
+    snapshot_unref(f->snap);
+    stats_free(f->stats);
+    tls_tickets_free(f->tickets);
+    ev_loop_destroy(f->loop);
 }
 
 static int listen_somewhere(struct addr *at)
@@ -105,11 +79,7 @@ void fixture_open(struct fixture *f)
 {
     struct err err = {0};
     fixture_snapshot(f);
-    f->log_settings.wake_fd = -1;
     f->log_settings.level = LEVEL_WARN;
-    f->log.settings = &f->log_settings;
-    f->loop = ev_loop_new(EVFLAG_AUTO);
-    ck_assert_ptr_nonnull(f->loop);
     f->admin = admin_open(f->loop, listen_somewhere(&f->at), &f->view, &f->log, &err);
     ck_assert_msg(f->admin != NULL, "%s", err.text);
 }
@@ -117,7 +87,6 @@ void fixture_open(struct fixture *f)
 void fixture_close(struct fixture *f)
 {
     admin_close(f->admin);
-    ev_loop_destroy(f->loop);
     fixture_snapshot_free(f);
 }
 

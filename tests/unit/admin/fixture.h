@@ -6,33 +6,33 @@
 #include <ev.h>
 
 #include "admin/httpd.h"
-#include "admin/view.h"
+#include "report/view.h"
 
 enum { N_SERVERS = 2, REPLY_MAX = 65536 };
 
 struct fixture {
-    struct network       loopback;
-    const char          *users[2];
-    struct conf          conf;
-    struct conf_backend  conf_backend;
-    struct conf_server   conf_servers[N_SERVERS];
-    struct conf_listener conf_listener;
-    struct addr          bind[2];
-    struct snapshot      snap;
-    struct snap_backend  backend;
-    struct snap_server   servers[N_SERVERS];
-    struct snap_listener listener;
-    struct admin_view    view;
-    struct log_settings  log_settings;
-    struct log           log;
-    struct ev_loop      *loop;
-    struct addr          at; /* of the admin server */
-    struct admin        *admin;
+    const char           *users[2];
+    struct conf          *conf; /* the snapshot's */
+    struct stats         *stats;
+    struct tls_tickets   *tickets;
+    struct snapshot      *snap;
+    struct snap_listener *listener; /* the only one */
+    struct snap_server   *servers;  /* N_SERVERS of the only backend */
+    struct health        *health;
+    struct view           view;
+    struct log_settings   log_settings;
+    struct log            log;
+    struct ev_loop       *loop;
+    struct addr           at; /* of the admin server */
+    struct admin         *admin;
 };
 
-/* Everybody may read the statistics from 127.0.0.0/8, without a password; both servers are up. */
+/* Everybody may read the statistics from 127.0.0.0/8, without a password; both servers are up, and have not been
+ * checked. */
 void fixture_snapshot(struct fixture *f);
 void fixture_snapshot_free(struct fixture *f);
+/* Both servers have failed one check: nobody listens there. */
+void fixture_check(struct fixture *f);
 
 /* The same, and the server runs. */
 void fixture_open(struct fixture *f);

@@ -214,7 +214,7 @@ START_TEST(json_is_for_addresses_in_stats_allow)
     ck_assert_str_eq(json_string_value(json_object_get(json, "node")), "node-1");
     json_decref(json);
     peer_close(peer);
-    ck_assert(network_parse("10.0.0.0/8", &f.loopback));
+    ck_assert(network_parse("10.0.0.0/8", &f.conf->admin.stats_allow.at[0]));
     expect_status(get_json, 403);
     expect_status("GET /haproxy_statsXYZ HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 403);
     expect(get_health, 200, service_ready); /* for everybody */
@@ -247,7 +247,7 @@ static void need_password(const char *setting)
     ck_assert_ptr_nonnull(hash);
     (void)snprintf(entry, sizeof entry, "ops:%s", hash);
     f.users[0] = entry;
-    f.conf.admin.stats_auth.n = 1;
+    f.conf->admin.stats_auth.n = 1;
 }
 
 static const char fast_hash[] = "$6$rounds=1000$saltsalt", slow_hash[] = "$6$rounds=1500000$saltsalt";

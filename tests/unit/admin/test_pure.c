@@ -215,7 +215,7 @@ START_TEST(json_tells_of_the_process)
 {
     struct fixture f;
     fixture_snapshot(&f);
-    counter_add(counters_slot(f.snap.workers, 1) + WORKER_OUT_OF_MEMORY, 5);
+    counter_add(counters_slot(stats_workers(f.stats), 1) + WORKER_OUT_OF_MEMORY, 5);
     json_t *json = render(&f);
     ck_assert_str_eq(string_at(json, "node"), "node-1");
     ck_assert_str_eq(string_at(json, "state"), "running");
@@ -237,8 +237,8 @@ START_TEST(json_tells_of_listeners)
     struct fixture f;
     fixture_snapshot(&f);
     for (unsigned worker = 0; worker < 2; worker++)
-        counter_add(counters_slot(f.listener.counters, worker) + LISTENER_BYTES_IN, 1u << 31);
-    atomic_store(&f.listener.open, 3);
+        counter_add(counters_slot(f.listener->row->counters, worker) + COUNT_REQUEST_IN, 1u << 31);
+    atomic_store(&f.listener->row->sessions.now, 3);
     json_t       *json = render(&f);
     const json_t *l = json_array_get(json_object_get(json, "listeners"), 0);
     ck_assert_str_eq(string_at(l, "name"), "mqtt");
@@ -248,8 +248,6 @@ START_TEST(json_tells_of_listeners)
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(l, "bind"), 1)), "[::]:1883");
     ck_assert_int_eq(integer_at(l, "open"), 3);
     ck_assert_int_eq(integer_at(l, "bytes_in"), (json_int_t)1 << 32);
-    for (size_t i = 0; i < LISTENER_COUNTERS; i++)
-        (void)integer_at(l, listener_counter_names[i]);
     json_decref(json);
     fixture_snapshot_free(&f);
 }
@@ -261,7 +259,7 @@ START_TEST(json_tells_of_servers)
     fixture_snapshot(&f);
     server_set_state(f.servers[1].live, SERVER_DOWN);
     ck_assert(server_take_slot(f.servers[0].live));
-    f.conf_servers[0].name = "broker\xff"; /* not UTF-8 */
+    f.conf->backends[0].servers[0].name = "broker\xff"; /* not UTF-8 */
     json_t       *json = render(&f);
     const json_t *b = json_array_get(json_object_get(json, "backends"), 0);
     const json_t *first = json_array_get(json_object_get(b, "servers"), 0);
@@ -270,12 +268,10 @@ START_TEST(json_tells_of_servers)
     ck_assert(json_is_true(json_object_get(b, "healthy")));
     ck_assert_int_eq(integer_at(b, "waiting"), 0);
     ck_assert_str_eq(string_at(second, "name"), "broker2");
-    ck_assert_str_eq(string_at(second, "address"), "127.0.0.1:1884");
+    ck_assert_str_eq(string_at(second, "address"), "127.0.0.1:1");
     ck_assert_str_eq(string_at(second, "state"), "DOWN");
     ck_assert_int_eq(integer_at(first, "in_flight"), 1);
     ck_assert_int_eq(integer_at(first, "max_connections"), 7);
-    for (size_t i = 0; i < SERVER_COUNTERS; i++)
-        (void)integer_at(first, server_counter_names[i]);
     json_decref(json);
     fixture_snapshot_free(&f);
 }
@@ -285,16 +281,16 @@ START_TEST(json_tells_of_the_last_check)
 {
     struct fixture f;
     fixture_snapshot(&f);
-    f.view.health = (const struct health *)&f; /* never looked into: the fixture's health_report() answers */
+    fixture_check(&f);
     json_t       *json = render(&f);
     const json_t *b = json_array_get(json_object_get(json, "backends"), 0);
     const json_t *c = json_object_get(json_array_get(json_object_get(b, "servers"), 1), "check");
     ck_assert_str_eq(string_at(c, "status"), "L4CON");
     ck_assert_str_eq(string_at(c, "text"), "Layer4 connection problem");
-    ck_assert_str_eq(string_at(c, "detail"), "Connection refused");
+    ck_assert_ptr_nonnull(strstr(string_at(c, "detail"), "refused"));
     ck_assert(json_is_null(json_object_get(c, "code")));
-    ck_assert_int_eq(integer_at(c, "duration_ms"), 3);
-    ck_assert_int_eq(integer_at(c, "failed"), 2);
+    ck_assert_int_lt(integer_at(c, "duration_ms"), 2000);
+    ck_assert_int_eq(integer_at(c, "failed"), 1);
     json_decref(json);
     fixture_snapshot_free(&f);
 }

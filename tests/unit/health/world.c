@@ -42,11 +42,12 @@ void world_start(void)
     enum server_state state = w.backend.check.type == CHECK_NONE ? SERVER_UNCHECKED : SERVER_UNKNOWN;
     w.snap_backend = (struct snap_backend){.conf = &w.backend, .servers = w.snap_servers};
     for (size_t i = 0; i < w.backend.n_servers; i++) {
-        static const struct server_limits none;
         if (w.fakes[i].loop == NULL)
             fake_open(&w.fakes[i], w.loop);
         w.servers[i].address = w.fakes[i].at;
-        w.live[i] = server_new(w.servers[i].name, &none, state);
+        const struct server_settings settings = {
+            .name = w.servers[i].name, .address = w.servers[i].address, .weight = 100};
+        w.live[i] = server_new(&settings, state);
         ck_assert_ptr_nonnull(w.live[i]);
         w.snap_servers[i].conf = &w.servers[i];
         w.snap_servers[i].live = w.live[i];

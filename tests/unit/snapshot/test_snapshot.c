@@ -14,6 +14,7 @@ static char                yard[] = "/tmp/mqgate-snapshot-XXXXXX";
 static struct log_settings log_settings = {.level = LEVEL_INFO, .wake_fd = -1};
 static struct log          lines = {.settings = &log_settings};
 static struct tls_tickets *tickets;
+static struct stats       *stats;
 
 static const char *const yard_files[] = {"good.pem", "good.key", "old.pem", "old.key"};
 
@@ -44,6 +45,8 @@ static void setup(void)
     struct err err = {0};
     lines.ring = log_ring_new();
     tickets = tls_tickets_new(&err);
+    stats = stats_new(2);
+    ck_assert_ptr_nonnull(stats);
     ck_assert_ptr_nonnull(lines.ring);
     ck_assert_msg(tickets != NULL, "%s", err.text);
 }
@@ -51,6 +54,7 @@ static void setup(void)
 static void teardown(void)
 {
     log_ring_free(lines.ring);
+    stats_free(stats);
     tls_tickets_free(tickets);
 }
 
@@ -71,7 +75,7 @@ static struct conf *conf_from(const char *text)
 static struct snapshot *live_from(const char *text)
 {
     struct err       err = {0};
-    struct snapshot *snap = snapshot_build(conf_from(text), tickets, &lines, &err);
+    struct snapshot *snap = snapshot_build(conf_from(text), stats, tickets, &lines, &err);
     ck_assert_msg(snap != NULL, "%s", err.text);
     return snap;
 }
@@ -98,14 +102,40 @@ START_TEST(every_name_in_a_configuration_becomes_the_live_thing)
     ck_assert_ptr_eq(snap->listeners[1].backend, &snap->backends[0]);
     ck_assert_ptr_eq(snap->listeners[1].tls, snap->tls[1]);
     ck_assert_ptr_eq(snap->listeners[2].tls, snap->tls[1]);
-    ck_assert_ptr_ne(snap->listeners[1].counters, snap->listeners[2].counters);
+    ck_assert_ptr_ne(snap->listeners[1].row, snap->listeners[2].row);
+    ck_assert_ptr_eq(snap->listeners[1].binds[0].listener, &snap->listeners[1]);
+    ck_assert_uint_eq(snap->listeners[1].binds[0].row->iid, snap->listeners[1].row->iid);
     const struct snap_server *servers = snap->backends[0].servers;
     ck_assert_ptr_null(servers[0].tls);
     ck_assert_ptr_eq(servers[1].tls, snap->tls_clients[1]);
     ck_assert_str_eq(server_name(servers[1].live), "b");
     ck_assert_ptr_eq(servers[1].conf, &snap->conf->backends[0].servers[1]);
-    counter_add(&counters_slot(snap->workers, 1)[WORKER_OUT_OF_MEMORY], 3);
-    ck_assert_uint_eq(counters_sum(snap->workers, WORKER_OUT_OF_MEMORY), 3);
+    snapshot_unref(snap);
+}
+END_TEST
+
+START_TEST(a_second_snapshot_goes_on_counting_under_the_same_names)
+{
+    struct snapshot *first = live_from(two_of_all);
+    counter_add(&counters_slot(first->listeners[0].binds[0].row->counters, 1)[COUNT_CONNECTIONS], 3);
+    struct snapshot *second = live_from(two_of_all);
+    snapshot_unref(first);
+    stats_sweep(stats);
+    ck_assert_uint_eq(row_sum(second->listeners[0].row, COUNT_CONNECTIONS), 3);
+    ck_assert_uint_eq(row_sum(second->listeners[1].row, COUNT_CONNECTIONS), 0);
+    snapshot_unref(second);
+}
+END_TEST
+
+START_TEST(names_lead_to_listeners_backends_and_servers)
+{
+    struct snapshot *snap = live_from(two_of_all);
+    ck_assert_ptr_eq(snapshot_find_listener(snap, "twin"), &snap->listeners[2]);
+    ck_assert_ptr_null(snapshot_find_listener(snap, "x"));
+    ck_assert_ptr_eq(snapshot_find_backend(snap, "y"), &snap->backends[1]);
+    ck_assert_ptr_null(snapshot_find_backend(snap, "twin"));
+    ck_assert_ptr_eq(snap_backend_find_server(&snap->backends[0], "b"), &snap->backends[0].servers[1]);
+    ck_assert_ptr_null(snap_backend_find_server(&snap->backends[1], "b"));
     snapshot_unref(snap);
 }
 END_TEST
@@ -157,7 +187,7 @@ START_TEST(a_failure_names_the_section_and_leaves_the_configuration_to_its_owner
     };
     struct err   err = {0};
     struct conf *conf = conf_from(cases[_i].text);
-    ck_assert_ptr_null(snapshot_build(conf, tickets, &lines, &err));
+    ck_assert_ptr_null(snapshot_build(conf, stats, tickets, &lines, &err));
     ck_assert_msg(strncmp(err.text, cases[_i].section, strlen(cases[_i].section)) == 0, "%s", err.text);
     ck_assert_msg(strstr(err.text, cases[_i].file) != NULL, "%s", err.text);
     ck_assert_str_eq(conf->listeners[0].name, "l");
@@ -226,6 +256,8 @@ int main(void)
     tcase_add_unchecked_fixture(tc, yard_make, yard_remove);
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, every_name_in_a_configuration_becomes_the_live_thing);
+    tcase_add_test(tc, a_second_snapshot_goes_on_counting_under_the_same_names);
+    tcase_add_test(tc, names_lead_to_listeners_backends_and_servers);
     tcase_add_test(tc, servers_keep_their_order_and_limits_and_wait_for_their_first_check);
     tcase_add_test(tc, the_last_reference_frees_a_snapshot);
     tcase_add_loop_test(tc, a_failure_names_the_section_and_leaves_the_configuration_to_its_owner, 0, 2);
