@@ -30,13 +30,14 @@ static uint32_t most_workers(void)
     return section_find(global->section, "workers")->max;
 }
 
-/* What cannot stand in a table: values that this machine gives, and addresses whose text is kept too. */
+/* What cannot stand in a table: values that this machine gives, and what is kept as text too. */
 static bool complete(struct conf *conf)
 {
     if (conf->global.workers == 0)
         conf->global.workers = usable_cpus(most_workers());
     if (conf->global.node[0] == '\0')
         conf->global.node = host_name(conf->arena);
+    conf->global.control_mode = (mode_t)strtoul(conf->global.control_mode_text, NULL, 8);
     for (size_t i = 0; i < conf->n_backends; i++) {
         for (size_t j = 0; j < conf->backends[i].n_servers; j++) {
             struct conf_server *server = &conf->backends[i].servers[j];

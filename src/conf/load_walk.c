@@ -317,6 +317,8 @@ static void read_section(struct loader *l, const struct place *at, const struct 
             read_option(l, &key, o, setting, option_at(o, base));
         else if (o->required)
             missing_option(l, &key, o, group);
+        if (setting != NULL && o->noted != 0)
+            *(bool *)((char *)base + o->noted) = true;
     }
     for (unsigned i = 0; i < (unsigned)config_setting_length(group); i++) {
         const config_setting_t *setting = element(group, i);

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/addr.h"
+#include "base/command.h"
 #include "base/log.h"
 
 enum conf_access { ACCESS_END, ACCESS_START_END, ACCESS_ERRORS, ACCESS_OFF };
@@ -59,13 +61,18 @@ struct conf_log {
 };
 
 struct conf_global {
-    const char     *node;    /* never "" : the host's name when none is written */
-    uint32_t        workers; /* never 0: one for each CPU when none is written */
-    uint32_t        max_connections;
-    const char     *user;
-    const char     *group;
-    const char     *pid_file;
-    struct conf_log log;
+    const char        *node;    /* never "" : the host's name when none is written */
+    uint32_t           workers; /* never 0: one for each CPU when none is written */
+    uint32_t           max_connections;
+    const char        *user;
+    const char        *group;
+    const char        *control_socket;         /* "": none */
+    bool               control_socket_written; /* false: it is the default */
+    const char        *control_mode_text;      /* as written */
+    mode_t             control_mode;
+    enum command_level control_level;
+    const char        *pid_file;
+    struct conf_log    log;
 };
 
 struct conf_certificate {

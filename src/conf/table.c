@@ -80,6 +80,11 @@ static const struct section upgrade_section = {upgrade_options, NULL, 0};
 #undef AT
 #define AT(field) .offset = offsetof(struct conf_global, field)
 
+static const struct choice control_levels[] = {{"user", COMMAND_USER, false},
+                                               {"operator", COMMAND_OPERATOR, false},
+                                               {"admin", COMMAND_ADMIN, false},
+                                               {NULL, 0, false}};
+
 static const struct option global_options[] = {
     {"node", OPTION_STRING, AT(node), .max = 255, .def = "", .check = syntax_printable,
      .allowed = "printable text of at most 255 bytes",
@@ -98,10 +103,17 @@ static const struct option global_options[] = {
      .allowed = "the name of a group, or \"\"",
      .doc = "The group that the process becomes once its sockets are bound. \"\": the user's own group where a user "
             "is written, else the group stays as it is."},
-    {"control_socket", OPTION_STRING, NOT_YET, .max = 107, .def = "/run/mqgate/mqgate.sock", .check = syntax_printable,
-     .allowed = "the path of a socket, or \"\"", .doc = "The Unix socket that takes runtime commands. \"\": none."},
-    {"control_mode", OPTION_STRING, NOT_YET, .max = 4, .def = "0660", .check = syntax_file_mode,
+    {"control_socket", OPTION_STRING, AT(control_socket), .noted = offsetof(struct conf_global, control_socket_written),
+     .max = 107, .def = "/run/mqgate/mqgate.sock", .check = syntax_printable,
+     .allowed = "the path of a socket, or \"\"",
+     .doc = "The Unix socket that takes runtime commands, as HAProxy's stats socket does; mqgatectl(1) sends them. It "
+            "belongs to user and group. What a dead process left behind is replaced. A socket that is written here "
+            "and cannot be made ends the start; the default one only brings a warning. \"\": none."},
+    {"control_mode", OPTION_STRING, AT(control_mode_text), .max = 4, .def = "0660", .check = syntax_file_mode,
      .allowed = "four octal digits such as \"0660\"", .doc = "The file mode of the control socket."},
+    {"control_level", OPTION_ENUM, AT(control_level), .choices = control_levels, .def = "admin",
+     .doc = "What whoever connects to the control socket may do, HAProxy's level. \"user\": see figures; "
+            "\"operator\": also see who the clients are, and clear counters; \"admin\": also change things."},
     {"pid_file", OPTION_STRING, AT(pid_file), .max = PATH_LEN, .def = "", .check = syntax_printable,
      .allowed = "the path of a file, or \"\"",
      .doc = "A file that holds the process id while the daemon runs. \"\": none."},

@@ -56,6 +56,7 @@ struct option {
     uint32_t min, max;
     uint32_t step;   /* OPTION_DURATION: a multiple of it, when not 0 */
     size_t   offset; /* in the section's struct */
+    size_t   noted;  /* where a bool tells that the option is written, in the same struct; 0: nowhere */
     /* As in a file, without quotes; elements of an array are separated by blanks. NULL: required, or a group. */
     const char           *def;
     const struct choice  *choices;                /* OPTION_ENUM; ends with a NULL name */

@@ -18,8 +18,11 @@ static int find_group(const char *name, gid_t *gid, struct err *err)
     return 0;
 }
 
-static int become(const char *user, uid_t uid, gid_t gid, struct err *err)
+static int become(const struct privileges *privileges, struct err *err)
 {
+    const char *user = privileges->user;
+    uid_t       uid = privileges->uid;
+    gid_t       gid = privileges->gid;
     if (geteuid() == uid && getegid() == gid)
         return 0;
     if (geteuid() != 0) {
@@ -39,22 +42,24 @@ static int become(const char *user, uid_t uid, gid_t gid, struct err *err)
     return 0;
 }
 
-int privileges_drop(const char *user, const char *group, struct err *err)
+int privileges_find(struct privileges *privileges, const char *user, const char *group, struct err *err)
 {
-    uid_t uid = geteuid();
-    gid_t gid = getegid();
+    *privileges = (struct privileges){.user = user, .uid = geteuid(), .gid = getegid()};
     if (user[0] != '\0') {
         const struct passwd *pw = getpwnam(user);
         if (pw == NULL) {
             err_set(err, "user \"%s\": no such user", user);
             return -1;
         }
-        uid = pw->pw_uid;
-        gid = pw->pw_gid;
+        privileges->uid = pw->pw_uid;
+        privileges->gid = pw->pw_gid;
     }
-    if (group[0] != '\0' && find_group(group, &gid, err) != 0)
-        return -1;
-    if (become(user, uid, gid, err) != 0)
+    return group[0] == '\0' ? 0 : find_group(group, &privileges->gid, err);
+}
+
+int privileges_drop(const struct privileges *privileges, struct err *err)
+{
+    if (become(privileges, err) != 0)
         return -1;
     if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         err_system(err, errno, "prctl");

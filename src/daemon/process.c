@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "conf/load.h"
 #include "config.h"
+#include "control/control.h"
+#include "daemon/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
 #include "daemon/log_writer.h"
@@ -23,6 +25,7 @@
 #include "health/checker.h"
 #include "net/listener.h"
 #include "net/sock.h"
+#include "report/commands.h"
 #include "report/history.h"
 #include "report/view.h"
 
@@ -38,6 +41,7 @@ struct process {
     struct engine      *engine;
     struct health      *health;
     struct admin       *admin;
+    struct control     *control; /* NULL: none */
     struct view         view;
     int                 admin_fd;   /* until admin takes it over; -1 */
     struct addr         admin_addr; /* where it really listens */
@@ -170,11 +174,38 @@ static int write_pid_file(struct process *p, struct err *err)
     return p->has_pid_file ? 0 : -1;
 }
 
-/* Descriptors that are not sessions': loops and their eventfds, listeners, admin, checks, logs, and some to spare. */
+/* The default path is a convenience: a second gate, or one without /run/mqgate, does without. */
+static int open_control(struct process *p, const struct privileges *who, struct err *err)
+{
+    const struct conf_global     *global = &p->conf->global;
+    const struct control_settings settings = {.path = global->control_socket,
+                                              .mode = global->control_mode,
+                                              .uid = who->uid,
+                                              .gid = who->gid,
+                                              .level = global->control_level,
+                                              .conditions = daemon_conditions,
+                                              .conditions_owner = &p->snap};
+    if (global->control_socket[0] == '\0')
+        return 0;
+    p->control = control_open(p->loop, &settings, &p->log, err);
+    if (p->control != NULL) {
+        control_register(p->control, daemon_commands, p);
+        return 0;
+    }
+    if (global->control_socket_written)
+        return -1;
+    log_warn(&p->log, "control_socket_unavailable", LOG_STR("err", err->text),
+             LOG_STR("hint", "no runtime commands; set global.control_socket, \"\" for none"));
+    return 0;
+}
+
+/* Descriptors that are not sessions': loops and their eventfds, listeners, admin, control, checks, logs, and some to
+ * spare. */
 static size_t fixed_descriptors(const struct process *p)
 {
     enum { A_WORKER = 4, SPARE = 48 };
-    size_t n = SPARE + p->conf->global.workers * A_WORKER + engine_listening_sockets(p->snap) + ADMIN_CONNECTIONS_MAX;
+    size_t n = SPARE + p->conf->global.workers * A_WORKER + engine_listening_sockets(p->snap) + ADMIN_CONNECTIONS_MAX +
+               CONTROL_CLIENTS_MAX;
     for (size_t i = 0; i < p->conf->n_backends; i++)
         n += p->conf->backends[i].n_servers;
     return n;
@@ -183,6 +214,7 @@ static size_t fixed_descriptors(const struct process *p)
 /* Everything that can fail for the operator's or the system's reasons and needs privileges. */
 static int open_all(struct process *p, struct err *err)
 {
+    struct privileges who;
     p->max_connections = descriptors_carry(p->conf->global.max_connections, fixed_descriptors(p), &p->log);
     const struct engine_settings settings = {.loop = p->loop,
                                              .main_log = &p->log,
@@ -192,9 +224,10 @@ static int open_all(struct process *p, struct err *err)
                                              .server_failed = on_server_failed_in_worker,
                                              .user = p};
     p->engine = engine_open(p->snap, &settings, err);
-    if (p->engine == NULL || open_admin(p, err) != 0 || write_pid_file(p, err) != 0)
+    if (p->engine == NULL || open_admin(p, err) != 0 || write_pid_file(p, err) != 0 ||
+        privileges_find(&who, p->conf->global.user, p->conf->global.group, err) != 0 || open_control(p, &who, err) != 0)
         return -1;
-    return privileges_drop(p->conf->global.user, p->conf->global.group, err);
+    return privileges_drop(&who, err);
 }
 
 /* Before the engine's threads run, and after everything that can be told of is there. */
@@ -215,6 +248,16 @@ static int make_view(struct process *p, struct err *err)
         return 0;
     err_set(err, "out of memory");
     return -1;
+}
+
+/* Each room offers the commands about what it owns. */
+static void register_commands(struct process *p)
+{
+    if (p->control == NULL)
+        return;
+    control_register(p->control, report_commands, &p->view);
+    control_register(p->control, engine_commands, p->engine);
+    control_register(p->control, health_commands, p->health);
 }
 
 static int start_admin(struct process *p, struct err *err)
@@ -240,6 +283,7 @@ static int start_all(struct process *p, struct err *err)
     }
     if (make_view(p, err) != 0)
         return -1;
+    register_commands(p);
     start_watchers(p);
     if (start_admin(p, err) != 0)
         return -1;
@@ -275,6 +319,7 @@ static void close_all(struct process *p)
     p->view.state = "stopping";
     if (p->engine != NULL)
         engine_stop(p->engine);
+    control_close(p->control);
     admin_close(p->admin);
     sock_close(p->admin_fd);
     health_free(p->health);

@@ -8,18 +8,26 @@
 #include "config.h"
 #include "tls/context.h"
 
+void version_put_libraries(struct text *out)
+{
+    text_add(out, "libev %d.%d (epoll)\n", ev_version_major(), ev_version_minor());
+    text_add(out, "%s\n", tls_library_version());
+    text_add(out, "libconfig %s\n", conf_library_version());
+    text_add(out, "libmicrohttpd %s\n", admin_library_version());
+#ifdef HAVE_SYSTEMD
+    text_puts(out, "with systemd notification\n");
+#else
+    text_puts(out, "without systemd notification\n");
+#endif
+}
+
 void version_print(bool with_libraries)
 {
+    struct text libraries = {.at = NULL};
     printf("mqgate %s\n", PACKAGE_VERSION);
-    if (!with_libraries)
-        return;
-    printf("libev %d.%d (epoll)\n", ev_version_major(), ev_version_minor());
-    printf("%s\n", tls_library_version());
-    printf("libconfig %s\n", conf_library_version());
-    printf("libmicrohttpd %s\n", admin_library_version());
-#ifdef HAVE_SYSTEMD
-    printf("with systemd notification\n");
-#else
-    printf("without systemd notification\n");
-#endif
+    if (with_libraries)
+        version_put_libraries(&libraries);
+    if (libraries.len > 0)
+        fputs(libraries.at, stdout);
+    text_fini(&libraries);
 }

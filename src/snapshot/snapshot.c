@@ -140,12 +140,12 @@ static bool build_listener(struct snapshot *snap, const struct conf_listener *co
 static bool build_tables(struct snapshot *snap)
 {
     const struct conf *conf = snap->conf;
-    for (size_t i = 0; i < conf->n_backends; i++) {
-        if (!build_backend(snap, &conf->backends[i], &snap->backends[i]))
-            return false;
-    }
     for (size_t i = 0; i < conf->n_listeners; i++) {
         if (!build_listener(snap, &conf->listeners[i], &snap->listeners[i]))
+            return false;
+    }
+    for (size_t i = 0; i < conf->n_backends; i++) {
+        if (!build_backend(snap, &conf->backends[i], &snap->backends[i]))
             return false;
     }
     return true;

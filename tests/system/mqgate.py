@@ -170,6 +170,10 @@ class Gate:
 
     def __init__(self, configuration, directory, *, nofile=None, wait=True):
         directory.mkdir(parents=True, exist_ok=True)
+        self.control_path = directory / "control"
+        if isinstance(configuration, dict):
+            configuration = {**configuration, "global": {"control_socket": str(self.control_path),
+                                                         **configuration.get("global", {})}}
         text = configuration if isinstance(configuration, str) else conf_text(configuration)
         self.file = directory / "mqgate.conf"
         self.file.write_text(text, encoding="utf-8")
@@ -241,6 +245,21 @@ class Gate:
     def server_stats(self, name="s0"):
         return next(each for backend in self.stats()["backends"] for each in backend["servers"]
                     if each["name"] == name)
+
+    def control(self, *lines):
+        """Whole answer to commands on the control socket, one connection for all; "prompt" is not for this."""
+        with self.control_connect() as connection:
+            connection.sendall("".join(line + "\n" for line in lines).encode())
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        return answer.decode()
+
+    def control_connect(self):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(DEADLINE_S)
+        connection.connect(str(self.control_path))
+        return connection
 
     # the process
     def proc(self, name):

@@ -11,12 +11,12 @@
 
 enum { BACKENDS = 12, N_FAULTS = 20 };
 
-struct text {
+struct draft {
     char   at[32768];
     size_t len;
 };
 
-static void PRINTF_LIKE(2, 3) put(struct text *t, const char *fmt, ...)
+static void PRINTF_LIKE(2, 3) put(struct draft *t, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -27,7 +27,7 @@ static void PRINTF_LIKE(2, 3) put(struct text *t, const char *fmt, ...)
     t->len += (size_t)n;
 }
 
-static void put_head(struct text *t)
+static void put_head(struct draft *t)
 {
     put(t,
         "global: { node = \"${MQGATE_NODE:-n1}\"; workers = 2; log: { to = [ \"stdout\", \"stderr\" ]; }; };\n"
@@ -41,7 +41,7 @@ static void put_head(struct text *t)
 
 static const char *large_text(void)
 {
-    static struct text t;
+    static struct draft t;
     t.len = 0;
     put_head(&t);
     put(&t, "backends = (\n");

@@ -1,0 +1,82 @@
+#include "daemon/commands.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "daemon/version.h"
+#include "snapshot/snapshot.h"
+
+/* name: "" for all of them. */
+static void put_environment(struct text *out, const char *name)
+{
+    size_t len = strlen(name);
+    for (char *const *variable = environ; variable != NULL && *variable != NULL; variable++) {
+        if (len > 0 && (strncmp(*variable, name, len) != 0 || (*variable)[len] != '='))
+            continue;
+        text_put_line_part(out, *variable);
+        text_put(out, "\n", 1);
+    }
+}
+
+static enum command_outcome show_env(void *owner, struct command_call *call)
+{
+    (void)owner;
+    put_environment(&call->out, command_arg(call, 0));
+    if (call->argc > 0 && call->out.len == 0)
+        return command_fail(call, "Variable not found");
+    return COMMAND_DONE;
+}
+
+static enum command_outcome show_version(void *owner, struct command_call *call)
+{
+    (void)owner;
+    if (call->argc > 0 && strcmp(call->argv[0], "libraries") != 0)
+        return command_fail(call, "'show version' expects nothing or 'libraries'.");
+    call->severity = SEVERITY_INFO;
+    text_puts(&call->out, PACKAGE_VERSION "\n");
+    if (call->argc > 0)
+        version_put_libraries(&call->out);
+    return COMMAND_DONE;
+}
+
+const struct command daemon_commands[] = {
+    {"show env", "[<name>]", "the variables of the environment that the process was started with", COMMAND_OPERATOR,
+     show_env},
+    {"show version", "[libraries]", "the version of mqgate, and of what it was linked to", COMMAND_USER, show_version},
+    {NULL, NULL, NULL, COMMAND_USER, NULL}};
+
+/* name is "backend/server". */
+static const struct server *find_server(const struct snapshot *snap, const char *name)
+{
+    const char *slash = strchr(name, '/');
+    size_t      len = slash != NULL ? (size_t)(slash - name) : 0;
+    for (size_t i = 0; slash != NULL && i < snap->conf->n_backends; i++) {
+        const struct snap_backend *b = &snap->backends[i];
+        if (strlen(b->conf->name) != len || memcmp(b->conf->name, name, len) != 0)
+            continue;
+        for (size_t j = 0; j < b->conf->n_servers; j++) {
+            if (strcmp(b->servers[j].conf->name, slash + 1) == 0)
+                return b->servers[j].live;
+        }
+    }
+    return NULL;
+}
+
+static enum condition_state server_is_removable(void *owner, const char *of, struct err *why)
+{
+    struct snapshot *const *snap = owner;
+    const struct server    *server = find_server(*snap, of);
+    if (server == NULL) {
+        err_set(why, "No such server.");
+        return CONDITION_NEVER;
+    }
+    if (server_in_flight(server) == 0)
+        return CONDITION_MET;
+    err_set(why, "Server still has connections attached to it, cannot remove it.");
+    return CONDITION_NOT_YET;
+}
+
+const struct condition daemon_conditions[] = {
+    {"srv-removable", "<backend>/<server>", "no session uses the server", server_is_removable},
+    {NULL, NULL, NULL, NULL}};
