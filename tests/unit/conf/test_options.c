@@ -117,7 +117,7 @@ static const char *const language[] = {
     "+backends.servers.name",
     "+backends.servers.address",
     "+backends.servers.send_proxy",
-    "-backends.servers.weight",
+    "+backends.servers.weight",
     "+backends.servers.backup",
     "+backends.servers.max_connections",
     "-backends.servers.max_pending",
