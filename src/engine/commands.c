@@ -137,8 +137,10 @@ static enum command_outcome shutdown_session(void *owner, struct command_call *c
 static enum command_outcome shutdown_sessions(void *owner, struct command_call *call)
 {
     struct inquiry q = {.on_session = on_kill};
-    if (strcmp(command_arg(call, 0), "server") != 0 || call->argc < 2)
+    if (strcmp(command_arg(call, 0), "server") != 0)
         return command_fail(call, "'shutdown sessions' only supports 'server <backend>/<server>'.");
+    if (call->argc < 2)
+        return command_fail(call, "Require 'backend/server'.");
     if (filter_server(owner, call, call->argv[1], &q.filter) != COMMAND_PENDING)
         return COMMAND_DONE;
     return inquiry_send(owner, &q, call);

@@ -64,7 +64,7 @@ static void put_listener(const struct snap_listener *listener, struct text *out)
              row_ever(row, COUNT_HANDSHAKES) - row_ever(row, COUNT_TLS_CLOSED));
 }
 
-void render_tls(const struct view *view, struct text *out)
+void report_tls(const struct view *view, struct text *out)
 {
     certificates_each(view, put_certificate, out);
     for (size_t i = 0; i < view->snap->conf->n_listeners; i++) {

@@ -10,6 +10,6 @@ void certificates_each(const struct view *view,
                        void (*fn)(void *user, const char *section, const struct tls_certificate_info *certificate),
                        void *user);
 /* `show tls`: certificates, then each TLS listener's handshakes. */
-void render_tls(const struct view *view, struct text *out);
+void report_tls(const struct view *view, struct text *out);
 
 #endif

@@ -48,11 +48,11 @@ static enum command_outcome show_stat(void *owner, struct command_call *call)
 {
     const struct view       *view = owner;
     const struct line_filter filter = parse_filter(call);
-    bool (*render)(const struct view *, const struct line_filter *, struct text *) = render_csv;
+    bool (*render)(const struct view *, const struct line_filter *, struct text *) = report_csv;
     if (has_word(call, "typed"))
-        render = render_typed;
+        render = report_typed;
     else if (has_word(call, "json"))
-        render = render_json;
+        render = report_json;
     if (!render(view, &filter, &call->out))
         return command_fail(call, "No such proxy.");
     return COMMAND_DONE;
@@ -67,14 +67,14 @@ static enum command_outcome show_info(void *owner, struct command_call *call)
         form = INFO_JSON;
     else if (has_word(call, "desc"))
         form = INFO_DESC;
-    render_info(owner, form, &call->out);
+    report_info(owner, form, &call->out);
     return COMMAND_DONE;
 }
 
 static enum command_outcome show_schema(void *owner, struct command_call *call)
 {
     (void)owner;
-    render_json_schema(&call->out);
+    report_json_schema(&call->out);
     return COMMAND_DONE;
 }
 
@@ -122,7 +122,7 @@ static enum command_outcome clear_counters(void *owner, struct command_call *cal
 
 static enum command_outcome show_tls(void *owner, struct command_call *call)
 {
-    render_tls(owner, &call->out);
+    report_tls(owner, &call->out);
     return COMMAND_DONE;
 }
 

@@ -245,16 +245,16 @@ static void put_desc(void *user, size_t pos, const char *name, const char *tags,
 static void put_typed(void *user, size_t pos, const char *name, const char *tags, const struct value *value)
 {
     text_add(user, "%zu.%s.1", pos, name);
-    render_typed_value(tags, value, user);
+    report_typed_value(tags, value, user);
 }
 
 static void put_json(void *user, size_t pos, const char *name, const char *tags, const struct value *value)
 {
     text_puts(user, pos > 0 ? ",{" : "{");
-    render_json_value(pos, name, tags, value, user);
+    report_json_value(pos, name, tags, value, user);
 }
 
-void render_info(const struct view *view, enum info_form form, struct text *out)
+void report_info(const struct view *view, enum info_form form, struct text *out)
 {
     if (form == INFO_JSON)
         text_puts(out, "[");

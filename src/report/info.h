@@ -7,7 +7,7 @@
 
 enum info_form { INFO_PLAIN, INFO_DESC, INFO_TYPED, INFO_JSON };
 
-void render_info(const struct view *view, enum info_form form, struct text *out);
+void report_info(const struct view *view, enum info_form form, struct text *out);
 
 /* Each figure in HAProxy's order. The value lives during the call. */
 void info_each(const struct view *view,

@@ -59,7 +59,7 @@ static void csv_line(void *user, const struct line *line)
     text_put(out, "\n", 1);
 }
 
-bool render_csv(const struct view *view, const struct line_filter *filter, struct text *out)
+bool report_csv(const struct view *view, const struct line_filter *filter, struct text *out)
 {
     size_t was = out->len;
     text_puts(out, "# ");
@@ -75,7 +75,7 @@ bool render_csv(const struct view *view, const struct line_filter *filter, struc
 /* ---- typed ---- */
 
 /* The fourth letter: counters are Persistent over a reload, all else is Volatile. */
-void render_typed_value(const char *tags, const struct value *value, struct text *out)
+void report_typed_value(const char *tags, const struct value *value, struct text *out)
 {
     text_add(out, ":%s%c:%s:", tags, tags[1] == 'C' ? 'P' : 'V', value_names[value->kind]);
     if (value->kind == VALUE_STR)
@@ -93,11 +93,11 @@ static void typed_line(void *user, const struct line *line)
             continue;
         text_add(out, "%c.%u.%u.%zu.%s.1", kind_letters[line->kind], line->row->iid, line->row->sid, i,
                  columns[i].name);
-        render_typed_value(columns[i].tags, &line->at[i], out);
+        report_typed_value(columns[i].tags, &line->at[i], out);
     }
 }
 
-bool render_typed(const struct view *view, const struct line_filter *filter, struct text *out)
+bool report_typed(const struct view *view, const struct line_filter *filter, struct text *out)
 {
     return lines_each(view, filter, typed_line, out);
 }
@@ -123,7 +123,7 @@ static const char *word_of(const struct word *words, char letter)
     return words->name;
 }
 
-void render_json_value(size_t pos, const char *name, const char *tags, const struct value *value, struct text *out)
+void report_json_value(size_t pos, const char *name, const char *tags, const struct value *value, struct text *out)
 {
     text_add(out, "\"field\":{\"pos\":%zu,\"name\":\"%s\"},\"processNum\":1,\"tags\":{\"origin\":\"%s\",", pos, name,
              word_of(origins, tags[0]));
@@ -147,13 +147,13 @@ static void json_line(void *user, const struct line *line)
             continue;
         text_add(out, "%s{\"objType\":\"%s\",\"proxyId\":%u,\"id\":%u,", between, kind_names[line->kind],
                  line->row->iid, line->row->sid);
-        render_json_value(i, columns[i].name, columns[i].tags, &line->at[i], out);
+        report_json_value(i, columns[i].name, columns[i].tags, &line->at[i], out);
         between = ",";
     }
     text_puts(out, "]");
 }
 
-bool render_json(const struct view *view, const struct line_filter *filter, struct text *out)
+bool report_json(const struct view *view, const struct line_filter *filter, struct text *out)
 {
     size_t was = out->len;
     text_puts(out, "[");
@@ -166,7 +166,7 @@ bool render_json(const struct view *view, const struct line_filter *filter, stru
     return ok;
 }
 
-void render_json_schema(struct text *out)
+void report_json_schema(struct text *out)
 {
     text_puts(out,
               "{\"$schema\":\"http://json-schema.org/draft-04/schema#\",\"oneOf\":["

@@ -7,16 +7,16 @@
 #include "report/lines.h"
 
 /* "# " and the header, then a line each; every line ends with a comma. */
-bool render_csv(const struct view *view, const struct line_filter *filter, struct text *out);
+bool report_csv(const struct view *view, const struct line_filter *filter, struct text *out);
 /* A line for each value: "F.1.0.4.scur.1:MGPV:u32:7". */
-bool render_typed(const struct view *view, const struct line_filter *filter, struct text *out);
+bool report_typed(const struct view *view, const struct line_filter *filter, struct text *out);
 /* The same as one array of arrays of objects. */
-bool render_json(const struct view *view, const struct line_filter *filter, struct text *out);
+bool report_json(const struct view *view, const struct line_filter *filter, struct text *out);
 /* The JSON schema of both JSON forms. */
-void render_json_schema(struct text *out);
+void report_json_schema(struct text *out);
 
 /* What follows the name in the typed and the JSON form; shared with report/info.c. */
-void render_typed_value(const char *tags, const struct value *value, struct text *out);
-void render_json_value(size_t pos, const char *name, const char *tags, const struct value *value, struct text *out);
+void report_typed_value(const char *tags, const struct value *value, struct text *out);
+void report_json_value(size_t pos, const char *name, const char *tags, const struct value *value, struct text *out);
 
 #endif
