@@ -3,6 +3,9 @@
  *   load sink ADDRESS:PORT              accepts connections and sends back what comes; runs until it is killed
  *   load hold ADDRESS:PORT N [tls]      opens N connections, sends 64 bytes over each and waits for them to come back,
  *                                       says "held N", and holds all of them idle until standard input ends
+ *   load pingpong ADDRESS:PORT N SECONDS
+ *                                       opens N connections and sends 64 bytes over each again as soon as they have
+ *                                       come back, for that long; says how many came back a second
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
@@ -111,12 +115,52 @@ static void hold(const struct addr *at, int count, bool tls)
         continue;
 }
 
+static double now_s(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* 64 bytes always arrive as one piece here: they are sent as one, and nothing else is under way on the connection. */
+static void serve_ball(int fd)
+{
+    static const char ball[64] = "a message";
+    if (send(fd, ball, sizeof ball, MSG_NOSIGNAL) != sizeof ball)
+        die("send");
+}
+
+static void pingpong(const struct addr *at, int count, double seconds)
+{
+    int    epoll = epoll_create1(EPOLL_CLOEXEC);
+    long   returned = 0;
+    double begun = now_s();
+    for (int i = 0; i < count; i++) {
+        int fd = open_socket(at, false);
+        watch(epoll, fd);
+        serve_ball(fd);
+    }
+    while (now_s() - begun < seconds) {
+        struct epoll_event events[64];
+        char               bytes[64];
+        int                n = epoll_wait(epoll, events, 64, 1000);
+        for (int i = 0; i < n; i++) {
+            if (recv(events[i].data.fd, bytes, sizeof bytes, MSG_WAITALL) != sizeof bytes)
+                die("receive");
+            returned++;
+            serve_ball(events[i].data.fd);
+        }
+    }
+    printf("%.0f\n", (double)returned / (now_s() - begun));
+}
+
 int main(int argc, char **argv)
 {
     struct rlimit limit;
     struct addr   at;
     if (argc < 3 || !addr_parse(argv[2], &at)) {
-        fprintf(stderr, "usage: load sink ADDRESS:PORT | load hold ADDRESS:PORT N [tls]\n");
+        fprintf(stderr, "usage: load sink ADDRESS:PORT | load hold ADDRESS:PORT N [tls] |"
+                        " load pingpong ADDRESS:PORT N SECONDS\n");
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -125,6 +169,8 @@ int main(int argc, char **argv)
     }
     if (strcmp(argv[1], "sink") == 0)
         sink(&at);
+    else if (argc >= 5 && strcmp(argv[1], "pingpong") == 0)
+        pingpong(&at, atoi(argv[3]), atof(argv[4]));
     else if (argc >= 4)
         hold(&at, atoi(argv[3]), argc >= 5);
     return 0;
