@@ -87,7 +87,8 @@ job "emqx-haproxy" {
         destination = "local/mqgate.conf"
         change_mode = "restart"
         data        = <<-END
-          global: { node = "{{ env "node.unique.name" }}"; };
+          # nomad alloc exec -task mqgate ALLOC mqgatectl -s ... reaches the socket, where the artifact has that program
+          global: { node = "{{ env "node.unique.name" }}"; control_socket = "{{ env "NOMAD_TASK_DIR" }}/mqgate.sock"; };
           listeners = (
             { name = "mqtt";  bind = "{{ env "NOMAD_ADDR_mqtt" }}";  protocol = "mqtt"; backend = "emqx-mqtt"; },
             { name = "mqtts"; bind = "{{ env "NOMAD_ADDR_mqtts" }}"; protocol = "mqtt"; backend = "emqx-mqtt"; tls = "edge"; },

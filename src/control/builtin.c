@@ -58,7 +58,8 @@ static enum command_outcome set_timeout(void *owner, struct command_call *call)
         return command_fail(call, "Expects an integer value.");
     if (!delay_parse(call->argv[1], 1000, &ms) || ms == 0)
         return command_fail(call, "Invalid timeout value.");
-    client_of(call)->timeout_s = (double)((ms + 999) / 1000);
+    uint64_t s = (ms + 999) / 1000;
+    client_of(call)->timeout_s = (double)s;
     return COMMAND_DONE;
 }
 

@@ -71,6 +71,10 @@ static enum condition_state server_is_removable(void *owner, const char *of, str
         err_set(why, "No such server.");
         return CONDITION_NEVER;
     }
+    if (server_admin(server) != SERVER_MAINT) {
+        err_set(why, "Only servers in maintenance mode can be removed.");
+        return CONDITION_NEVER;
+    }
     if (server_in_flight(server) == 0)
         return CONDITION_MET;
     err_set(why, "Server still has connections attached to it, cannot remove it.");
@@ -78,5 +82,5 @@ static enum condition_state server_is_removable(void *owner, const char *of, str
 }
 
 const struct condition daemon_conditions[] = {
-    {"srv-removable", "<backend>/<server>", "no session uses the server", server_is_removable},
+    {"srv-removable", "<backend>/<server>", "it is in maintenance and no session uses it", server_is_removable},
     {NULL, NULL, NULL, NULL}};

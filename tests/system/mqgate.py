@@ -166,14 +166,15 @@ class Log:
 
 
 class Gate:
-    """A running mqgate. directory holds its configuration and standard error."""
+    """A running mqgate. directory holds its configuration, standard error and, unless the configuration says otherwise
+    (None: not written), control socket."""
 
     def __init__(self, configuration, directory, *, nofile=None, wait=True):
         directory.mkdir(parents=True, exist_ok=True)
         self.control_path = directory / "control"
         if isinstance(configuration, dict):
-            configuration = {**configuration, "global": {"control_socket": str(self.control_path),
-                                                         **configuration.get("global", {})}}
+            group = {"control_socket": str(self.control_path), **configuration.get("global", {})}
+            configuration = {**configuration, "global": {k: v for k, v in group.items() if v is not None}}
         text = configuration if isinstance(configuration, str) else conf_text(configuration)
         self.file = directory / "mqgate.conf"
         self.file.write_text(text, encoding="utf-8")

@@ -20,7 +20,8 @@ bool torture_expect(bool holds, const char *what, const char *file, int line);
 bool reported(const struct err *err);
 
 /* Each list ends with an empty element. */
-extern const struct scenario base_scenarios[], conf_scenarios[], snapshot_scenarios[], tls_scenarios[];
+extern const struct scenario base_scenarios[], conf_scenarios[], control_scenarios[], snapshot_scenarios[],
+    tls_scenarios[];
 
 /* A directory with the files that scenarios load and write, made the current one. */
 void torture_yard_make(void);

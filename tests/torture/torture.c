@@ -95,6 +95,7 @@ int main(void)
     run_all(tls_scenarios);
     run_all(conf_scenarios);
     run_all(snapshot_scenarios);
+    run_all(control_scenarios);
     torture_yard_remove();
     unsigned long good = torture.n_runs - torture.n_failed;
     (void)printf("%lu%%: Checks: %lu, Failures: %lu, Errors: 0\n", good * 100 / torture.n_runs, torture.n_runs,

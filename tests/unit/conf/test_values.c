@@ -83,6 +83,10 @@ START_TEST(what_is_not_written_has_its_default)
     ck_assert_uint_eq(conf->global.workers, (unsigned)CPU_COUNT(&cpus));
     ck_assert_uint_eq(conf->global.max_connections, 100000);
     ck_assert_str_eq(conf->global.user, "");
+    ck_assert_str_eq(conf->global.control_socket, "/run/mqgate/mqgate.sock");
+    ck_assert(!conf->global.control_socket_written);
+    ck_assert_uint_eq(conf->global.control_mode, 0660);
+    ck_assert_int_eq(conf->global.control_level, COMMAND_ADMIN);
     ck_assert_uint_eq(conf->global.log.to.n, 1);
     ck_assert_str_eq(conf->global.log.to.at[0], "stdout");
     ck_assert_int_eq(conf->global.log.level, LEVEL_INFO);
@@ -121,7 +125,8 @@ static const char everything[] =
     "  alpn = [ \"mqtt\" ]; client_ca = \"ca.pem\"; verify = \"optional\"; crl = \"crl.pem\"; session_tickets = false; "
     "});\n"
     "tls_client = ({ name = \"c\"; verify = \"none\"; chain = \"c\"; key = \"k\"; });\n"
-    "global: { node = \"n1\"; workers = 3; log: { to = [ \"stderr\", \"syslog:/dev/log\", \"syslog:udp://[::1]:514\" ];"
+    "global: { node = \"n1\"; workers = 3; control_socket = \"/run/mqgate/mqgate.sock\"; control_mode = \"0602\";"
+    "  control_level = \"operator\"; log: { to = [ \"stderr\", \"syslog:/dev/log\", \"syslog:udp://[::1]:514\" ];"
     "  format = \"json\"; level = \"debug\"; access = \"start+end\"; }; };\n"
     "timeouts: { idle = \"2h\"; handshake = \"7s\"; };\n";
 
@@ -133,6 +138,9 @@ START_TEST(what_is_written_is_taken_in_any_order)
     char                        text[ADDR_TEXT_MAX];
     ck_assert_uint_eq(conf->global.workers, 3);
     ck_assert_str_eq(conf->global.node, "n1");
+    ck_assert(conf->global.control_socket_written);
+    ck_assert_uint_eq(conf->global.control_mode, 0602);
+    ck_assert_int_eq(conf->global.control_level, COMMAND_OPERATOR);
     ck_assert_int_eq(conf->global.log.format, FORMAT_JSON);
     ck_assert_int_eq(conf->global.log.access, ACCESS_START_END);
     ck_assert_uint_eq(conf->global.log.to.n, 3);
