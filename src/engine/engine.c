@@ -11,12 +11,17 @@
 #include "net/listener.h"
 #include "net/sock.h"
 
-size_t engine_listening_sockets(const struct snapshot *snap)
+static size_t count_binds(const struct conf *conf)
 {
     size_t n = 0;
-    for (size_t i = 0; i < snap->conf->n_listeners; i++)
-        n += snap->conf->listeners[i].n_bind * snap->conf->global.workers;
+    for (size_t i = 0; i < conf->n_listeners; i++)
+        n += conf->listeners[i].n_bind;
     return n;
+}
+
+size_t engine_listening_sockets(const struct snapshot *snap)
+{
+    return count_binds(snap->conf) * snap->conf->global.workers;
 }
 
 /* Opens one address for all workers and puts a socket into slot `at` of each worker's acceptors. */
@@ -34,6 +39,8 @@ static int open_address(struct engine *e, struct snap_bind *bind, const struct a
         return -1;
     }
     int answer = listener_open(address, (int)conf->backlog, fds, e->n_workers, err);
+    if (answer == 0)
+        e->bound[at] = sock_local(fds[0]);
     for (unsigned w = 0; answer == 0 && w < e->n_workers; w++) {
         struct acceptor *acceptor = &e->workers[w].acceptors[at];
         sock_tune(fds[w], &options); /* accepted sockets inherit it */
@@ -80,7 +87,8 @@ struct engine *engine_open(struct snapshot *snap, const struct engine_settings *
     ev_async_start(settings->loop, &e->answered);
     e->snap = snapshot_ref(snap);
     e->workers = calloc(snap->conf->global.workers, sizeof *e->workers);
-    if (e->workers == NULL)
+    e->bound = calloc(count_binds(snap->conf), sizeof *e->bound);
+    if (e->workers == NULL || e->bound == NULL)
         goto no_memory;
     if (getrandom(&e->boot_id, sizeof e->boot_id, 0) != sizeof e->boot_id) {
         err_system(err, errno, "getrandom");
@@ -136,6 +144,7 @@ void engine_free(struct engine *e)
     inquiries_free(e);
     ev_async_stop(e->settings.loop, &e->answered);
     free(e->workers);
+    free(e->bound);
     snapshot_unref(e->snap);
     free(e);
 }
@@ -182,7 +191,7 @@ struct addr engine_bound(const struct engine *e, size_t listener, size_t n)
     size_t at = n;
     for (size_t i = 0; i < listener; i++)
         at += e->snap->conf->listeners[i].n_bind;
-    return sock_local(e->workers[0].acceptors[at].fd);
+    return e->bound[at];
 }
 
 void engine_tell_all(struct engine *e, enum mail mail)

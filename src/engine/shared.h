@@ -11,6 +11,7 @@ struct engine {
     struct engine_settings settings;
     struct snapshot       *snap;    /* one reference */
     struct worker         *workers; /* snap->conf->global.workers of them */
+    struct addr           *bound;   /* where each address that listeners bind really is; owned */
     unsigned               n_workers;
     unsigned               n_running; /* threads */
     uint16_t               boot_id;   /* random: session ids of two runs differ */
