@@ -18,8 +18,8 @@ struct log_ring {
 };
 
 struct record {
-    uint16_t len;   /* bytes behind this header */
-    uint8_t  level; /* enum log_level */
+    uint16_t len;      /* bytes behind this header */
+    uint8_t  severity; /* enum log_severity */
 };
 
 struct log_ring *log_ring_new(void)
@@ -46,9 +46,9 @@ static void copy_out(const struct log_ring *ring, uint64_t at, void *to, size_t 
     memcpy((uint8_t *)to + first, ring->data, n - first);
 }
 
-static void ring_put(struct log_ring *ring, enum log_level level, const char *line, size_t len)
+static void ring_put(struct log_ring *ring, enum log_severity severity, const char *line, size_t len)
 {
-    struct record rec = {.len = (uint16_t)len, .level = (uint8_t)level};
+    struct record rec = {.len = (uint16_t)len, .severity = (uint8_t)severity};
     uint64_t      at = atomic_load_explicit(&ring->written, memory_order_relaxed);
     uint64_t      used = at - atomic_load_explicit(&ring->read, memory_order_acquire);
     if (used + sizeof rec + len > RING_BYTES) {
@@ -66,7 +66,7 @@ bool log_ring_waits(const struct log_ring *ring)
     return atomic_load(&ring->written) != atomic_load_explicit(&ring->read, memory_order_relaxed);
 }
 
-size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_level *level)
+size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_severity *severity)
 {
     struct record rec;
     uint64_t      at = atomic_load_explicit(&ring->read, memory_order_relaxed);
@@ -74,7 +74,7 @@ size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_lev
         return 0;
     copy_out(ring, at, &rec, sizeof rec);
     copy_out(ring, at + sizeof rec, out, rec.len);
-    *level = rec.level;
+    *severity = rec.severity;
     atomic_store_explicit(&ring->read, at + sizeof rec + rec.len, memory_order_release);
     return rec.len;
 }
@@ -95,28 +95,47 @@ static void wake_reader(struct log_settings *settings)
 }
 
 /* No thread to hand lines to yet: the caller may wait, and the operator sees it at once. */
-static void write_direct(char *line, size_t len)
+static void write_direct(const char *line, size_t len)
 {
-    line[len++] = '\n';
-    for (size_t done = 0; done < len;) {
-        ssize_t n = write(STDERR_FILENO, line + done, len - done);
+    char   text[LOG_LINE_MAX + 1];
+    size_t all = len + 1;
+    memcpy(text, line, len);
+    text[len] = '\n';
+    for (size_t done = 0; done < all;) {
+        ssize_t n = write(STDERR_FILENO, text + done, all - done);
         if (n < 0 && errno != EINTR)
             return;
         done += n < 0 ? 0 : (size_t)n;
     }
 }
 
-void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+enum log_severity log_severity_of(enum log_level level)
 {
-    int             saved = errno;
-    char            line[LOG_LINE_MAX + 1];
-    enum log_format format = atomic_load_explicit(&log->settings->format, memory_order_relaxed);
-    size_t          len = logline_format(line, format, clock_wall_ms(), level, event, fields);
+    static const enum log_severity of[] = {[LEVEL_ERROR] = SYSLOG_ERR,
+                                           [LEVEL_WARN] = SYSLOG_WARNING,
+                                           [LEVEL_INFO] = SYSLOG_INFO,
+                                           [LEVEL_DEBUG] = SYSLOG_DEBUG};
+    return of[level];
+}
+
+void log_line(struct log *log, enum log_severity severity, const char *line, size_t len)
+{
+    int saved = errno;
     if (log->ring == NULL) {
         write_direct(line, len);
     } else {
-        ring_put(log->ring, level, line, len);
+        ring_put(log->ring, severity, line, len);
         wake_reader(log->settings);
     }
+    errno = saved;
+}
+
+void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+{
+    int             saved = errno;
+    char            line[LOG_LINE_MAX];
+    enum log_format format = atomic_load_explicit(&log->settings->format, memory_order_relaxed);
+    size_t          len = logline_format(line, format, clock_wall_ms(), level, event, fields);
+    log_line(log, log_severity_of(level), line, len);
     errno = saved;
 }

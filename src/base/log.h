@@ -14,10 +14,23 @@
 #include "base/slice.h"
 
 enum log_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG };
-enum log_format { FORMAT_LOGFMT, FORMAT_JSON };
+enum log_format { FORMAT_LOGFMT, FORMAT_JSON, FORMAT_TCPLOG };
 enum { LOG_LINE_MAX = 4096 }; /* bytes, line end included; longer values are cut */
 
 extern const char *const log_level_names[]; /* "error", "warn", "info", "debug" */
+
+/* What syslog is told of a line; RFC 5424's numbers. */
+enum log_severity {
+    SYSLOG_EMERG = 0,
+    SYSLOG_ALERT = 1,
+    SYSLOG_ERR = 3,
+    SYSLOG_WARNING = 4,
+    SYSLOG_NOTICE = 5,
+    SYSLOG_INFO = 6,
+    SYSLOG_DEBUG = 7
+};
+
+enum log_severity log_severity_of(enum log_level level);
 
 enum log_field_type { FIELD_END, FIELD_STR, FIELD_BYTES, FIELD_INT, FIELD_UINT, FIELD_ADDR, FIELD_HEX };
 
@@ -61,8 +74,8 @@ struct log {
 /* NULL when memory is out. */
 struct log_ring *log_ring_new(void);
 void             log_ring_free(struct log_ring *ring);
-/* Reader's side: copies the oldest line, without its line end, and its level; returns its length, 0 when empty. */
-size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_level *level);
+/* Reader's side: copies the oldest line, without its line end, and its severity; returns its length, 0 when empty. */
+size_t log_ring_take(struct log_ring *ring, char out[LOG_LINE_MAX], enum log_severity *severity);
 /* A line is there to be taken. Reader's side. */
 bool log_ring_waits(const struct log_ring *ring);
 /* Lines dropped since the last call. Reader's side. */
@@ -75,6 +88,14 @@ static inline bool log_wants(const struct log *log, enum log_level level)
 
 /* fields end with LOG_END. errno survives. */
 void log_write(struct log *log, enum log_level level, const char *event, const struct log_field *fields);
+
+/* HAProxy's texts are wanted where HAProxy has one: base/tcplog.h makes the line, log_line() writes it as it is. The
+ * caller has asked log_wants(). len: without line end, below LOG_LINE_MAX. errno survives. */
+static inline bool log_is_tcplog(const struct log *log)
+{
+    return atomic_load_explicit(&log->settings->format, memory_order_relaxed) == FORMAT_TCPLOG;
+}
+void log_line(struct log *log, enum log_severity severity, const char *line, size_t len);
 
 /* LOG_AT(log, level, event, fields...): LOG_END is added to the fields, of which there may be none. */
 #define LOG_AT(log, lvl, ...) LOG_ENDED(log, lvl, __VA_ARGS__, LOG_END)

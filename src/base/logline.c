@@ -160,7 +160,9 @@ size_t logline_format(char out[LOG_LINE_MAX], enum log_format format, uint64_t w
                                      LOG_STR("event", event), LOG_END};
     if (format == FORMAT_JSON)
         put(&l, "{", 1);
-    for (const struct log_field *f = head; f->type != FIELD_END; f++) {
+    if (format == FORMAT_TCPLOG)
+        put_str(&l, event); /* syslog's header has time and severity */
+    for (const struct log_field *f = head; format != FORMAT_TCPLOG && f->type != FIELD_END; f++) {
         put_key(&l, f->key);
         put_value(&l, f);
     }

@@ -1,4 +1,5 @@
-/* base/logline.h: one event as one line of text, logfmt or JSON. Pure. */
+/* base/logline.h: one event as one line of text: logfmt, JSON, or for FORMAT_TCPLOG the event and its fields in logfmt,
+ * without time and level. Pure. */
 #ifndef MQGATE_BASE_LOGLINE_H
 #define MQGATE_BASE_LOGLINE_H
 

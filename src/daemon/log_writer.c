@@ -73,9 +73,8 @@ static void init_target(struct target *t, const char *to)
     open_syslog(t);
 }
 
-static void send_syslog(struct target *t, enum log_level level, const char *line, size_t len)
+static void send_syslog(struct target *t, enum log_severity severity, const char *line, size_t len)
 {
-    static const int severity[] = {[LEVEL_ERROR] = 3, [LEVEL_WARN] = 4, [LEVEL_INFO] = 6, [LEVEL_DEBUG] = 7};
     enum { FACILITY_DAEMON = 3 };
     char      text[LOG_LINE_MAX + 64], when[32];
     time_t    now = (time_t)(clock_wall_ms() / 1000);
@@ -84,7 +83,7 @@ static void send_syslog(struct target *t, enum log_level level, const char *line
         open_syslog(t);
     if (t->fd < 0 || localtime_r(&now, &tm) == NULL || strftime(when, sizeof when, "%b %e %H:%M:%S", &tm) == 0)
         return;
-    int n = snprintf(text, sizeof text, "<%d>%s mqgate[%d]: %.*s", FACILITY_DAEMON * 8 + severity[level], when,
+    int n = snprintf(text, sizeof text, "<%d>%s mqgate[%d]: %.*s", FACILITY_DAEMON * 8 + (int)severity, when,
                      (int)getpid(), (int)len, line);
     if (n > 0 && send(t->fd, text, (size_t)n, MSG_NOSIGNAL) < 0 && t->path != NULL) {
         sock_close(t->fd); /* the syslog daemon was restarted: its socket is a new one */
@@ -116,11 +115,11 @@ static void flush_batch(struct log_writer *w)
     w->batch_len = 0;
 }
 
-static void put_line(struct log_writer *w, enum log_level level, const char *line, size_t len)
+static void put_line(struct log_writer *w, enum log_severity severity, const char *line, size_t len)
 {
     for (size_t i = 0; i < w->n_targets; i++) {
         if (w->targets[i].is_syslog)
-            send_syslog(&w->targets[i], level, line, len);
+            send_syslog(&w->targets[i], severity, line, len);
     }
     if (w->batch_len + len + 1 > BATCH_BYTES)
         flush_batch(w);
@@ -136,17 +135,17 @@ static void tell_dropped(struct log_writer *w, uint64_t n)
                                        LOG_END};
     size_t                 len =
         logline_format(line, atomic_load(&w->settings->format), clock_wall_ms(), LEVEL_WARN, "log_dropped", fields);
-    put_line(w, LEVEL_WARN, line, len);
+    put_line(w, SYSLOG_WARNING, line, len);
 }
 
 /* At most n lines of a ring, so that a chatty thread does not hide the others. */
 static bool take_some(struct log_writer *w, struct log_ring *ring, int n)
 {
-    char           line[LOG_LINE_MAX];
-    enum log_level level;
-    size_t         len = 0;
-    while (n-- > 0 && (len = log_ring_take(ring, line, &level)) > 0)
-        put_line(w, level, line, len);
+    char              line[LOG_LINE_MAX];
+    enum log_severity severity;
+    size_t            len = 0;
+    while (n-- > 0 && (len = log_ring_take(ring, line, &severity)) > 0)
+        put_line(w, severity, line, len);
     uint64_t dropped = log_ring_dropped(ring);
     atomic_fetch_add(&w->settings->dropped, dropped);
     if (dropped > 0)

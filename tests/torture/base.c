@@ -31,12 +31,12 @@ static bool log_lines(void)
 {
     struct log_settings settings = {.wake_fd = -1};
     char                line[LOG_LINE_MAX];
-    enum log_level      level;
+    enum log_severity   severity;
     struct log          log = {.settings = &settings, .ring = log_ring_new()};
     if (log.ring == NULL)
         return false;
     log_error(&log, "tick", LOG_STR("text", "a \"quoted\" one"), LOG_UINT("n", 7));
-    (void)EXPECT(log_ring_take(log.ring, line, &level) > 0);
+    (void)EXPECT(log_ring_take(log.ring, line, &severity) > 0);
     log_ring_free(log.ring);
     return true;
 }

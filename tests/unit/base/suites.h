@@ -5,5 +5,6 @@
 #include <check.h>
 
 TCase *meter_tcase(void);
+TCase *tcplog_tcase(void);
 
 #endif

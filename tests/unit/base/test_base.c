@@ -163,6 +163,33 @@ START_TEST(json_lines_are_json)
 }
 END_TEST
 
+START_TEST(tcplog_events_are_a_word_and_fields_without_time_and_level)
+{
+    const struct log_field fields[] = {LOG_STR("a", "b c"), LOG_UINT("n", 7), LOG_END}, none[] = {LOG_END};
+    ck_assert_str_eq(format_line(FORMAT_TCPLOG, fields), "test a=\"b c\" n=7");
+    ck_assert_str_eq(format_line(FORMAT_TCPLOG, none), "test");
+}
+END_TEST
+
+START_TEST(a_ready_line_is_taken_as_it_is_with_its_severity)
+{
+    struct log_settings settings = {.level = LEVEL_INFO, .format = FORMAT_TCPLOG, .wake_fd = -1};
+    struct log          log = {.settings = &settings, .ring = log_ring_new()};
+    char                line[LOG_LINE_MAX], longest[LOG_LINE_MAX - 1];
+    enum log_severity   severity;
+    memset(longest, 'x', sizeof longest);
+    log_line(&log, SYSLOG_ALERT, "down", 4);
+    log_line(&log, SYSLOG_NOTICE, longest, sizeof longest);
+    ck_assert_uint_eq(log_ring_take(log.ring, line, &severity), 4);
+    ck_assert_int_eq(severity, SYSLOG_ALERT);
+    ck_assert_mem_eq(line, "down", 4);
+    ck_assert_uint_eq(log_ring_take(log.ring, line, &severity), sizeof longest);
+    ck_assert_int_eq(severity, SYSLOG_NOTICE);
+    ck_assert_mem_eq(line, longest, sizeof longest);
+    log_ring_free(log.ring);
+}
+END_TEST
+
 START_TEST(a_value_too_long_is_cut_and_the_line_stays_whole)
 {
     static char long_text[3 * LOG_LINE_MAX];
@@ -195,24 +222,24 @@ START_TEST(a_full_ring_drops_lines_and_counts_them)
 {
     struct log_settings settings = {.wake_fd = -1};
     atomic_store(&settings.level, LEVEL_INFO);
-    struct log     log = {.settings = &settings, .ring = log_ring_new()};
-    char           line[LOG_LINE_MAX];
-    uint64_t       taken = 0;
-    const uint64_t n = 20000;
-    enum log_level level;
+    struct log        log = {.settings = &settings, .ring = log_ring_new()};
+    char              line[LOG_LINE_MAX];
+    uint64_t          taken = 0;
+    const uint64_t    n = 20000;
+    enum log_severity severity;
     for (uint64_t i = 0; i < n; i++)
         log_warn(&log, "tick", LOG_UINT("i", i));
-    for (; log_ring_take(log.ring, line, &level) > 0; taken++)
-        ck_assert_int_eq(level, LEVEL_WARN);
+    for (; log_ring_take(log.ring, line, &severity) > 0; taken++)
+        ck_assert_int_eq(severity, SYSLOG_WARNING);
     uint64_t dropped = log_ring_dropped(log.ring);
     ck_assert_uint_gt(taken, 1000);
     ck_assert_uint_eq(taken + dropped, n);
     ck_assert_uint_eq(log_ring_dropped(log.ring), 0);
     log_debug(&log, "not_wanted");
-    ck_assert_uint_eq(log_ring_take(log.ring, line, &level), 0);
+    ck_assert_uint_eq(log_ring_take(log.ring, line, &severity), 0);
     for (int i = 0; i < 5000; i++) { /* across the ring's end many times */
         log_info(&log, "turn", LOG_INT("i", i));
-        size_t len = log_ring_take(log.ring, line, &level);
+        size_t len = log_ring_take(log.ring, line, &severity);
         ck_assert_uint_gt(len, 40);
         line[len] = '\0';
         ck_assert_int_eq((int)strtol(strstr(line, " i=") + 3, NULL, 10), i);
@@ -267,8 +294,8 @@ START_TEST(lines_of_another_thread_arrive_whole_in_order_and_wake_their_reader)
     ck_assert_int_eq(sem_init(&s.taken, 0, 0), 0);
     ck_assert_int_eq(pthread_create(&writer, NULL, write_lines, &s), 0);
     while (!atomic_load(&s.done) || log_ring_waits(s.log.ring)) {
-        enum log_level level;
-        size_t         len = log_ring_take(s.log.ring, line, &level);
+        enum log_severity severity;
+        size_t            len = log_ring_take(s.log.ring, line, &severity);
         if (len == 0) {
             sleep_until_lines_wait(&s);
             continue;
@@ -276,7 +303,7 @@ START_TEST(lines_of_another_thread_arrive_whole_in_order_and_wake_their_reader)
         line[len] = '\0';
         uint64_t i = strtoull(strstr(line, " i=") + 3, NULL, 10);
         ck_assert_uint_gt(i, last);
-        ck_assert_int_eq(level, i % 2 == 0 ? LEVEL_INFO : LEVEL_ERROR);
+        ck_assert_int_eq(severity, i % 2 == 0 ? SYSLOG_INFO : SYSLOG_ERR);
         last = i;
         taken++;
         if (s.waits)
@@ -316,6 +343,8 @@ int main(void)
     tcase_add_test(tc, a_buffer_gives_back_what_was_put_in);
     tcase_add_test(tc, logfmt_quotes_what_needs_it);
     tcase_add_test(tc, json_lines_are_json);
+    tcase_add_test(tc, tcplog_events_are_a_word_and_fields_without_time_and_level);
+    tcase_add_test(tc, a_ready_line_is_taken_as_it_is_with_its_severity);
     tcase_add_loop_test(tc, a_value_too_long_is_cut_and_the_line_stays_whole, 0, 2);
     tcase_add_test(tc, a_plain_value_too_long_keeps_what_fits_behind_others);
     tcase_add_test(tc, a_full_ring_drops_lines_and_counts_them);
@@ -323,5 +352,6 @@ int main(void)
     tcase_add_test(tc, an_error_grows_context_and_never_overflows);
     suite_add_tcase(suite, tc);
     suite_add_tcase(suite, meter_tcase());
+    suite_add_tcase(suite, tcplog_tcase());
     return unit_run(suite);
 }

@@ -354,11 +354,11 @@ END_TEST
 
 static unsigned count_warnings(const char *event)
 {
-    char           line[LOG_LINE_MAX];
-    enum log_level level;
-    unsigned       n = 0;
-    while (log_ring_take(w.log.ring, line, &level) > 0)
-        n += level == LEVEL_WARN && strstr(line, event) != NULL;
+    char              line[LOG_LINE_MAX];
+    enum log_severity severity;
+    unsigned          n = 0;
+    while (log_ring_take(w.log.ring, line, &severity) > 0)
+        n += severity == SYSLOG_WARNING && strstr(line, event) != NULL;
     return n;
 }
 

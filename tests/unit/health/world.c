@@ -105,10 +105,10 @@ const char *status(size_t server)
 
 bool logged(const char *text)
 {
-    size_t         len = strlen(w.lines);
-    enum log_level level;
-    char           line[LOG_LINE_MAX];
-    for (size_t n; (n = log_ring_take(w.log.ring, line, &level)) > 0; len += n + 1) {
+    size_t            len = strlen(w.lines);
+    enum log_severity severity;
+    char              line[LOG_LINE_MAX];
+    for (size_t n; (n = log_ring_take(w.log.ring, line, &severity)) > 0; len += n + 1) {
         ck_assert_uint_lt(len + n + 2, sizeof w.lines);
         memcpy(w.lines + len, line, n);
         memcpy(w.lines + len + n, "\n", 2);

@@ -197,16 +197,16 @@ END_TEST
 
 START_TEST(a_certificate_that_has_expired_is_warned_of_and_serves)
 {
-    char             line[LOG_LINE_MAX];
-    enum log_level   level;
-    struct snapshot *snap = live_from(
-        "tls = ( { name = 'edge'; certificates = ( { chain = 'old.pem'; key = 'old.key'; } ); } );\n"
-        "backends = ( { name = 'x'; servers = ( { name = 'a'; address = '127.0.0.1:1883'; } ); } );\n"
-        "listeners = ( { name = 'l'; bind = '127.0.0.1:0'; protocol = 'tcp'; backend = 'x'; tls = 'edge'; } );\n");
-    size_t len = log_ring_take(lines.ring, line, &level);
+    char              line[LOG_LINE_MAX];
+    enum log_severity severity;
+    struct snapshot  *snap = live_from(
+         "tls = ( { name = 'edge'; certificates = ( { chain = 'old.pem'; key = 'old.key'; } ); } );\n"
+          "backends = ( { name = 'x'; servers = ( { name = 'a'; address = '127.0.0.1:1883'; } ); } );\n"
+          "listeners = ( { name = 'l'; bind = '127.0.0.1:0'; protocol = 'tcp'; backend = 'x'; tls = 'edge'; } );\n");
+    size_t len = log_ring_take(lines.ring, line, &severity);
     ck_assert_uint_gt(len, 0);
     line[len] = '\0';
-    ck_assert_int_eq(level, LEVEL_WARN);
+    ck_assert_int_eq(severity, SYSLOG_WARNING);
     ck_assert_msg(strstr(line, "event=tls_warning") != NULL && strstr(line, "old.pem") != NULL, "%s", line);
     ck_assert(!log_ring_waits(lines.ring));
     snapshot_unref(snap);
