@@ -47,6 +47,10 @@ void access_log_start(struct session *s)
     struct fields    f = {.n = 0};
     if (s->snap->conf->global.log.access != ACCESS_START_END || !log_wants(&s->worker->log, LEVEL_INFO))
         return;
+    if (log_is_tcplog(&s->worker->log)) {
+        access_tcplog_start(s);
+        return;
+    }
     (void)stream_facts(&s->side[CLIENT].stream, &tls);
     add_who(&f, s, &tls);
     add(&f, LOG_UINT("wait_ms", s->wait_ms));
@@ -85,6 +89,10 @@ void access_log_end(struct session *s)
     struct fields    f = {.n = 0};
     if (!is_wanted(s))
         return;
+    if (log_is_tcplog(&s->worker->log)) {
+        access_tcplog_end(s);
+        return;
+    }
     const char *why_detail = detail(s);
     (void)stream_facts(&s->side[CLIENT].stream, &tls);
     add_who(&f, s, &tls);

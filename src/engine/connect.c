@@ -96,6 +96,7 @@ static enum step join_queue(struct session *s)
     struct pool *pool = s->listener->backend->pool;
     session_enter(s, ST_QUEUE);
     pool_wait(pool, s->worker->index, &s->waiter);
+    s->queue_place = pool_n_waiting(pool);
     if (pool_first_waiter(pool, s->worker->index) == &s->waiter)
         session_retry_queue(s); /* a slot may have come free before anybody could see that we wait */
     return s->state == ST_CLOSED ? STEP_CLOSED : STEP_WAIT;
@@ -105,6 +106,7 @@ static void count_pick(struct session *s, uint8_t index)
 {
     bool elsewhere = s->n_tries > 0 && s->server_index != index;
     s->leased = true;
+    s->redispatched |= elsewhere;
     s->server_index = index;
     count_server(s, COUNT_PICKS, 1);
     if (elsewhere)

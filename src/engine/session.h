@@ -74,8 +74,9 @@ struct session {
     bool                  is_tls_1_2;
     uint8_t               server_index; /* in the backend */
     uint8_t               n_tries;
-    int                   error; /* errno of the last try to reach a server */
-    uint64_t              tried; /* servers, a bit each */
+    bool                  redispatched; /* a later try went to another server */
+    int                   error;        /* errno of the last try to reach a server */
+    uint64_t              tried;        /* servers, a bit each */
     uint64_t              id;
     struct addr           client;   /* the real one, as far as known */
     struct via           *via;      /* NULL: no PROXY header, or one without addresses; owned */
@@ -90,6 +91,7 @@ struct session {
     uint32_t              greet_ms;    /* from accept until it came to the backend */
     uint32_t              wait_ms;     /* from accept until a server was chosen */
     uint32_t              connect_ms;  /* until the server was ready, then */
+    uint32_t              queue_place; /* when it joined the queue, from 1; 0: it never waited */
     struct session       *prev, *next; /* the worker's live sessions, or its graveyard */
     struct session       *again_prev, *again_next;
 };
@@ -157,5 +159,10 @@ enum why  relay_timeout_why(const struct session *s);
 /* access_log.c */
 void access_log_start(struct session *s);
 void access_log_end(struct session *s);
+/* access_tcplog.c */
+void access_tcplog_start(struct session *s);
+void access_tcplog_end(struct session *s);
+/* termination.c: of why, state and what led there; returns out. */
+const char *termination_code(const struct session *s, char out[3]);
 
 #endif

@@ -1,0 +1,73 @@
+/* HAProxy's two letters for the end of a session: who ended it, and in which phase. */
+#include <errno.h>
+
+#include "engine/session.h"
+
+/* C the client, c its timeout; S the server, s its timeout; P the proxy by its rules, R for want of resources, K on the
+ * operator's word. */
+static const char causes[WHY_COUNT] = {
+    [WHY_CLIENT_CLOSED] = 'C',
+    [WHY_SERVER_CLOSED] = 'S',
+    [WHY_CLIENT_RESET] = 'C',
+    [WHY_SERVER_RESET] = 'S',
+    [WHY_CLIENT_TLS] = 'C',
+    [WHY_SERVER_TLS] = 'S',
+    [WHY_IDLE] = 'c',
+    [WHY_HALF_CLOSED] = 'c',
+    [WHY_DENIED] = 'P',
+    [WHY_PROXY_UNTRUSTED] = 'P',
+    [WHY_PROXY_BAD] = 'P',
+    [WHY_PROXY_TIMEOUT] = 'c',
+    [WHY_HANDSHAKE_FAILED] = 'P',
+    [WHY_HANDSHAKE_TIMEOUT] = 'c',
+    [WHY_FIRST_BYTE_TIMEOUT] = 'c',
+    [WHY_NO_SERVER] = 'S',
+    [WHY_QUEUE_TIMEOUT] = 's',
+    [WHY_CONNECT_FAILED] = 'S',
+    [WHY_SERVER_HANDSHAKE_FAILED] = 'S',
+    [WHY_SHUTDOWN] = 'K',
+    [WHY_NO_MEMORY] = 'R',
+};
+
+/* R the client's first words are awaited, Q in the queue, C on the way to a server, D data flows. */
+static const char phases[ST_COUNT] = {
+    [ST_PROXY_HEADER] = 'R', [ST_HANDSHAKE] = 'R', [ST_PICK] = 'C',  [ST_QUEUE] = 'Q',  [ST_PAUSE] = 'C',
+    [ST_CONNECT] = 'C',      [ST_GREET] = 'C',     [ST_RELAY] = 'D', [ST_CLOSED] = '-', [ST_SERVER_HANDSHAKE] = 'C',
+};
+
+/* Nobody refused: the server was too slow, or this side had no port, descriptor or memory left to ask it. */
+static char connect_cause(int error)
+{
+    switch (error) {
+    case ETIMEDOUT:
+        return 's';
+    case EADDRNOTAVAIL:
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return 'R';
+    default:
+        return causes[WHY_CONNECT_FAILED];
+    }
+}
+
+static char cause(const struct session *s)
+{
+    if (s->why == WHY_CONNECT_FAILED)
+        return connect_cause(s->error);
+    if (s->why == WHY_HALF_CLOSED && s->flow[UP].eof)
+        return 's'; /* the client had ended: it is the server that did not */
+    return causes[s->why];
+}
+
+const char *termination_code(const struct session *s, char out[3])
+{
+    bool in_order = s->state == ST_RELAY && (s->why == WHY_CLIENT_CLOSED || s->why == WHY_SERVER_CLOSED);
+    out[0] = in_order ? '-' : cause(s);
+    out[1] = in_order ? '-' : phases[s->state];
+    if (s->why == WHY_FIRST_BYTE_TIMEOUT)
+        out[1] = 'R';
+    out[2] = '\0';
+    return out;
+}
