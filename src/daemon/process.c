@@ -21,6 +21,7 @@
 #include "daemon/log_writer.h"
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
+#include "daemon/proxies.h"
 #include "engine/engine.h"
 #include "health/checker.h"
 #include "net/listener.h"
@@ -362,10 +363,13 @@ static int run(struct process *p, struct err *err)
     if (open_all(p, err) != 0 || start_all(p, err) != 0)
         return EXIT_NOT_STARTED;
     log_listening(p);
+    proxies_log_started(&p->log, p->snap);
     p->view.boot_ms = (uint32_t)(clock_mono_ms() - p->view.started_mono_ms);
     log_ready(p);
     ev_run(p->loop, 0);
     notify_stopping();
+    engine_stop(p->engine);
+    proxies_log_stopped(&p->log, p->snap);
     return EXIT_OK;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "health/announce.h"
 #include "upstream/pool.h"
 #include "upstream/server.h"
 
@@ -67,24 +68,15 @@ static void backend_review(struct checked_backend *b, struct log *log)
     history_change(&b->history, !up, b->is_known && b->is_up);
     b->is_up = up;
     b->is_known = true;
-    if (up)
-        log_info(log, "backend_up", LOG_STR("backend", b->conf->name));
-    else
-        log_error(log, "backend_down", LOG_STR("backend", b->conf->name),
-                  LOG_STR("reason", "no server is left to send sessions to"));
+    announce_backend(log, b->conf->name, up);
 }
 
 static void server_change(struct checked_server *s, enum server_state to)
 {
-    const struct probe_result *last = &s->report.last;
-    bool                       down = to == SERVER_DOWN;
-    history_change(&s->report.history, down, server_state(s->live) == SERVER_UP);
+    const struct snap_backend *backend = &s->health->snap->backends[s->backend - s->health->backends];
+    history_change(&s->report.history, to == SERVER_DOWN, server_state(s->live) == SERVER_UP);
     server_set_state(s->live, to);
-    LOG_AT(s->health->log, down ? LEVEL_WARN : LEVEL_INFO, down ? "server_down" : "server_up",
-           LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
-           LOG_STR("reason", probe_status_texts[last->status]),
-           LOG_STR("detail", last->detail[0] != '\0' ? last->detail : NULL),
-           LOG_STR("check", probe_status_names[last->status]), LOG_UINT("dur_ms", last->duration_ms));
+    announce_server(s->health->log, backend, &backend->servers[s - s->backend->servers], &s->report.last);
     backend_review(s->backend, s->health->log);
     if (s->health->listener.call != NULL)
         s->health->listener.call(s->health->listener.user);

@@ -1,0 +1,103 @@
+#include "health/announce.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/tcplog.h"
+#include "upstream/pool.h"
+#include "upstream/server.h"
+
+static bool is_down(const struct snap_server *server)
+{
+    return server_state(server->live) == SERVER_DOWN;
+}
+
+static void write_fields(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                         const struct probe_result *last)
+{
+    bool down = is_down(server);
+    LOG_AT(log, down ? LEVEL_WARN : LEVEL_INFO, down ? "server_down" : "server_up",
+           LOG_STR("backend", backend->conf->name), LOG_STR("server", server->conf->name),
+           LOG_STR("reason", probe_status_texts[last->status]),
+           LOG_STR("detail", last->detail[0] != '\0' ? last->detail : NULL),
+           LOG_STR("check", probe_status_names[last->status]), LOG_UINT("dur_ms", last->duration_ms));
+}
+
+struct line {
+    char   at[LOG_LINE_MAX];
+    size_t len;
+};
+
+PRINTF_LIKE(2, 3) static void add(struct line *l, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(l->at + l->len, sizeof l->at - l->len, fmt, args);
+    va_end(args);
+    if (n > 0)
+        l->len += (size_t)n < sizeof l->at - l->len ? (size_t)n : sizeof l->at - l->len - 1;
+}
+
+/* HAProxy has a code where the server gave a whole answer. */
+static void add_result(struct line *l, const struct probe_result *last)
+{
+    add(l, "reason: %s", probe_status_texts[last->status]);
+    if ((last->status == PROBE_L7OK || last->status == PROBE_L7STS) && last->code >= 0)
+        add(l, ", code: %d", last->code);
+    if (last->detail[0] != '\0')
+        add(l, ", info: \"%s\"", last->detail);
+    add(l, ", check duration: %ums", last->duration_ms);
+}
+
+static unsigned count_usable(const struct snap_backend *backend, bool backups)
+{
+    unsigned n = 0;
+    for (size_t i = 0; i < backend->conf->n_servers; i++) {
+        const struct server *server = backend->servers[i].live;
+        n += server_is_backup(server) == backups && server_is_usable(server);
+    }
+    return n;
+}
+
+/* HAProxy's words. Nobody is requeued here: sessions stay with the server that they have. */
+static void write_text(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                       const struct probe_result *last)
+{
+    struct line l = {.len = 0};
+    bool        down = is_down(server);
+    unsigned    active = count_usable(backend, false), backups = count_usable(backend, true);
+    add(&l, "%sServer %s/%s is %s, ", server_is_backup(server->live) ? "Backup " : "", backend->conf->name,
+        server->conf->name, down ? "DOWN" : "UP");
+    add_result(&l, last);
+    add(&l, ". %u active and %u backup servers %s.%s ", active, backups, down ? "left" : "online",
+        active == 0 && backups > 0 ? " Running on backup." : "");
+    if (down)
+        add(&l, "%u sessions active, 0 requeued, %u remaining in queue.", server_in_flight(server->live),
+            pool_n_waiting(backend->pool));
+    else
+        add(&l, "0 sessions requeued, %u total in queue.", pool_n_waiting(backend->pool));
+    log_line(log, down ? SYSLOG_ALERT : SYSLOG_NOTICE, l.at, l.len);
+}
+
+void announce_server(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                     const struct probe_result *last)
+{
+    if (!log_wants(log, is_down(server) ? LEVEL_WARN : LEVEL_INFO))
+        return;
+    if (log_is_tcplog(log))
+        write_text(log, backend, server, last);
+    else
+        write_fields(log, backend, server, last);
+}
+
+void announce_backend(struct log *log, const char *name, bool up)
+{
+    char line[LOG_LINE_MAX];
+    if (up)
+        log_info(log, "backend_up", LOG_STR("backend", name));
+    else if (log_is_tcplog(log)) /* no level leaves errors out */
+        log_line(log, SYSLOG_EMERG, line, tcplog_no_server(line, name));
+    else
+        log_error(log, "backend_down", LOG_STR("backend", name),
+                  LOG_STR("reason", "no server is left to send sessions to"));
+}

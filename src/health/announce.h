@@ -1,0 +1,15 @@
+/* health/announce.h: tells the log that a server or a backend went up or down. */
+#ifndef MQGATE_HEALTH_ANNOUNCE_H
+#define MQGATE_HEALTH_ANNOUNCE_H
+
+#include "base/log.h"
+#include "health/probe.h"
+#include "snapshot/snapshot.h"
+
+/* server is one of backend's and has its new state already; last is what its state was changed for. */
+void announce_server(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                     const struct probe_result *last);
+/* As a whole: it has a server that is up, or it has none left. */
+void announce_backend(struct log *log, const char *name, bool up);
+
+#endif
