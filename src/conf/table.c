@@ -18,7 +18,7 @@ const struct option *section_find(const struct section *section, const char *nam
 #define AT(field) .offset = offsetof(struct conf_log, field)
 
 static const struct choice log_formats[] = {
-    {"logfmt", FORMAT_LOGFMT, false}, {"json", FORMAT_JSON, false}, {"tcplog", 0, true}, {NULL, 0, false}};
+    {"logfmt", FORMAT_LOGFMT, false}, {"json", FORMAT_JSON, false}, {"tcplog", FORMAT_TCPLOG, false}, {NULL, 0, false}};
 
 static const struct choice log_levels[] = {{"error", LEVEL_ERROR, false},
                                            {"warn", LEVEL_WARN, false},
@@ -40,7 +40,10 @@ static const struct option log_options[] = {
             "does not take in time are dropped and counted."},
     {"format", OPTION_ENUM, AT(format), .choices = log_formats, .def = "logfmt",
      .doc = "How a line is written. \"logfmt\" is key=value, values in double quotes where needed; \"json\" is one "
-            "object a line with the same keys; \"tcplog\" is the line of HAProxy's option tcplog."},
+            "object a line with the same keys; \"tcplog\" has HAProxy's texts for sessions (option tcplog), for failed "
+            "handshakes and for servers that go up or down, with HAProxy's syslog severities, so that what reads "
+            "HAProxy's log reads this one; other events are their name and key=value. The time of a line is then "
+            "left to syslog."},
     {"level", OPTION_ENUM, AT(level), .choices = log_levels, .def = "info",
      .doc = "The least urgent lines that are written. \"error\": the operator must act. \"warn\": may have to. "
             "\"info\": the life of the process and of sessions. \"debug\": every step of every session."},

@@ -61,13 +61,20 @@ static char cause(const struct session *s)
     return causes[s->why];
 }
 
+static char phase(const struct session *s)
+{
+    if (s->why == WHY_FIRST_BYTE_TIMEOUT)
+        return 'R'; /* a server is there already, but it is the client's first words that did not come */
+    return phases[s->state];
+}
+
 const char *termination_code(const struct session *s, char out[3])
 {
-    bool in_order = s->state == ST_RELAY && (s->why == WHY_CLIENT_CLOSED || s->why == WHY_SERVER_CLOSED);
-    out[0] = in_order ? '-' : cause(s);
-    out[1] = in_order ? '-' : phases[s->state];
-    if (s->why == WHY_FIRST_BYTE_TIMEOUT)
-        out[1] = 'R';
+    out[0] = out[1] = '-';
     out[2] = '\0';
+    if (s->state == ST_RELAY && (s->why == WHY_CLIENT_CLOSED || s->why == WHY_SERVER_CLOSED))
+        return out;
+    out[0] = cause(s);
+    out[1] = phase(s);
     return out;
 }

@@ -115,10 +115,19 @@ def parse_line(line):
     return fields
 
 
+def parse_tcplog_line(line):
+    """HAProxy's texts are "text", mqgate's own events are what they are in logfmt."""
+    event, _, fields = line.partition(" ")
+    if re.fullmatch(r"[a-z_]+", event) and LOGFMT.match(fields):
+        return parse_line(f"event={line}")
+    return {"text": line}
+
+
 class Log:
     """What a pipe brings, as parsed lines. pause() leaves the pipe unread, as a stuck log collector would."""
 
-    def __init__(self, pipe):
+    def __init__(self, pipe, parse):
+        self._parse = parse
         self.lines, self.raw = [], []
         self._ended = False
         self._changed = threading.Condition()
@@ -133,7 +142,7 @@ class Log:
             while self._reading.wait() and (piece := os.read(pipe.fileno(), 65536)):
                 *lines, rest = (rest + piece).split(b"\n")
                 texts = [line.decode() for line in lines]
-                parsed = [parse_line(text) for text in texts]
+                parsed = [self._parse(text) for text in texts]
                 with self._changed:
                     self.raw += texts
                     self.lines += parsed
@@ -189,7 +198,7 @@ class Gate:
             self.process = subprocess.Popen([BINARY, "-f", self.file], stdin=subprocess.DEVNULL, stderr=stderr,
                                             stdout=subprocess.PIPE, preexec_fn=before, env=environment())
         self.pid = self.process.pid
-        self.log = Log(self.process.stdout)
+        self.log = Log(self.process.stdout, parse_tcplog_line if 'format = "tcplog"' in text else parse_line)
         if wait:
             try:
                 self.wait_log(event="ready")

@@ -175,6 +175,9 @@ class Process:
     def log(self):
         return self.output.read_text(encoding="utf-8", errors="replace")
 
+    def signal(self, number):
+        self._process.send_signal(number)
+
     def stop(self):
         if self._process is None:
             return
