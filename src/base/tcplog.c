@@ -63,6 +63,16 @@ size_t tcplog_stopped(char out[LOG_LINE_MAX], const char *proxy, uint64_t n_fron
                            proxy, n_frontend, n_backend));
 }
 
+size_t tcplog_paused(char out[LOG_LINE_MAX], const char *frontend)
+{
+    return length(snprintf(out, LOG_LINE_MAX, "Paused frontend %s.", frontend));
+}
+
+size_t tcplog_resumed(char out[LOG_LINE_MAX], const char *frontend)
+{
+    return length(snprintf(out, LOG_LINE_MAX, "Resumed frontend %s.", frontend));
+}
+
 size_t tcplog_no_server(char out[LOG_LINE_MAX], const char *backend)
 {
     return length(snprintf(out, LOG_LINE_MAX, "backend %s has no server available!", backend));

@@ -39,6 +39,9 @@ size_t tcplog_connect(char out[LOG_LINE_MAX], const struct addr *client, const s
 /* Of a frontend or backend as a whole. n: connections while it lived, as a frontend and as a backend. */
 size_t tcplog_started(char out[LOG_LINE_MAX], const char *proxy);
 size_t tcplog_stopped(char out[LOG_LINE_MAX], const char *proxy, uint64_t n_frontend, uint64_t n_backend);
+/* By an operator, for a while. */
+size_t tcplog_paused(char out[LOG_LINE_MAX], const char *frontend);
+size_t tcplog_resumed(char out[LOG_LINE_MAX], const char *frontend);
 size_t tcplog_no_server(char out[LOG_LINE_MAX], const char *backend);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
+#include "base/tcplog.h"
 #include "engine/describe.h"
 #include "engine/inquiry.h"
 #include "engine/shared.h"
@@ -169,12 +170,41 @@ static struct snap_listener *find_frontend(const struct engine *e, struct comman
     return listener;
 }
 
-static void set_listener(struct engine *e, struct snap_listener *listener, enum listener_state state)
+static void log_listener_tcplog(struct log *log, const struct snap_listener *listener, enum listener_state state)
+{
+    char        line[LOG_LINE_MAX];
+    size_t      n = 0;
+    const char *name = listener->conf->name;
+    switch (state) {
+    case LISTENER_OPEN:
+        n = tcplog_resumed(line, name);
+        break;
+    case LISTENER_PAUSED:
+        n = tcplog_paused(line, name);
+        break;
+    case LISTENER_STOPPED:
+        n = tcplog_stopped(line, name, row_ever(listener->row, COUNT_CONNECTIONS), 0);
+        break;
+    }
+    log_line(log, SYSLOG_WARNING, line, n);
+}
+
+static void log_listener(struct log *log, const struct snap_listener *listener, enum listener_state state)
 {
     static const char *const names[] = {"open", "paused", "stopped"};
+    if (!log_wants(log, LEVEL_WARN))
+        return;
+    if (log_is_tcplog(log))
+        log_listener_tcplog(log, listener, state);
+    else
+        log_warn(log, "listener_state", LOG_STR("listener", listener->conf->name), LOG_STR("state", names[state]),
+                 LOG_STR("by", "operator"));
+}
+
+static void set_listener(struct engine *e, struct snap_listener *listener, enum listener_state state)
+{
     atomic_store(&listener->state, state);
-    log_warn(e->settings.main_log, "listener_state", LOG_STR("listener", listener->conf->name),
-             LOG_STR("state", names[state]), LOG_STR("by", "operator"));
+    log_listener(e->settings.main_log, listener, state);
     engine_tell_all(e, MAIL_LISTENERS);
 }
 

@@ -26,6 +26,7 @@ static const char causes[WHY_COUNT] = {
     [WHY_CONNECT_FAILED] = 'S',
     [WHY_SERVER_HANDSHAKE_FAILED] = 'S',
     [WHY_SHUTDOWN] = 'K',
+    [WHY_KILLED] = 'K',
     [WHY_NO_MEMORY] = 'R',
 };
 
@@ -65,6 +66,8 @@ static char phase(const struct session *s)
 {
     if (s->why == WHY_FIRST_BYTE_TIMEOUT)
         return 'R'; /* a server is there already, but it is the client's first words that did not come */
+    if (s->why == WHY_KILLED && s->state == ST_RELAY)
+        return '-'; /* as HAProxy has it for "shutdown session" */
     return phases[s->state];
 }
 

@@ -15,10 +15,13 @@ static bool is_down(const struct snap_server *server)
 static void write_fields(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
                          const struct probe_result *last)
 {
-    bool down = is_down(server);
+    static const struct probe_result no_check;
+    bool                             down = is_down(server), by_operator = last == NULL;
+    if (by_operator)
+        last = &no_check;
     LOG_AT(log, down ? LEVEL_WARN : LEVEL_INFO, down ? "server_down" : "server_up",
            LOG_STR("backend", backend->conf->name), LOG_STR("server", server->conf->name),
-           LOG_STR("reason", probe_status_texts[last->status]),
+           LOG_STR("reason", by_operator ? "an operator's word" : probe_status_texts[last->status]),
            LOG_STR("detail", last->detail[0] != '\0' ? last->detail : NULL),
            LOG_STR("check", probe_status_names[last->status]), LOG_UINT("dur_ms", last->duration_ms));
 }
@@ -38,10 +41,19 @@ PRINTF_LIKE(2, 3) static void add(struct line *l, const char *fmt, ...)
         l->len += (size_t)n < sizeof l->at - l->len ? (size_t)n : sizeof l->at - l->len - 1;
 }
 
-/* HAProxy has a code where the server gave a whole answer. */
-static void add_result(struct line *l, const struct probe_result *last)
+static void add_name(struct line *l, const struct snap_backend *backend, const struct snap_server *server)
 {
-    add(l, "reason: %s", probe_status_texts[last->status]);
+    add(l, "%sServer %s/%s", server_is_backup(server->live) ? "Backup " : "", backend->conf->name, server->conf->name);
+}
+
+/* HAProxy has a code where the server gave a whole answer. */
+static void add_cause(struct line *l, const struct probe_result *last)
+{
+    if (last == NULL) {
+        add(l, ", changed from CLI");
+        return;
+    }
+    add(l, ", reason: %s", probe_status_texts[last->status]);
     if ((last->status == PROBE_L7OK || last->status == PROBE_L7STS) && last->code >= 0)
         add(l, ", code: %d", last->code);
     if (last->detail[0] != '\0')
@@ -59,23 +71,28 @@ static unsigned count_usable(const struct snap_backend *backend, bool backups)
     return n;
 }
 
-/* HAProxy's words. Nobody is requeued here: sessions stay with the server that they have. */
+/* Nobody is requeued here: sessions stay with the server that they have. */
+static void add_left(struct line *l, const struct snap_backend *backend, const struct snap_server *server, bool lost)
+{
+    unsigned active = count_usable(backend, false), backups = count_usable(backend, true);
+    unsigned waiting = pool_n_waiting(backend->pool);
+    add(l, ". %u active and %u backup servers %s.%s ", active, backups, lost ? "left" : "online",
+        active == 0 && backups > 0 ? " Running on backup." : "");
+    if (lost)
+        add(l, "%u sessions active, 0 requeued, %u remaining in queue.", server_in_flight(server->live), waiting);
+    else
+        add(l, "0 sessions requeued, %u total in queue.", waiting);
+}
+
 static void write_text(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
                        const struct probe_result *last)
 {
     struct line l = {.len = 0};
     bool        down = is_down(server);
-    unsigned    active = count_usable(backend, false), backups = count_usable(backend, true);
-    add(&l, "%sServer %s/%s is %s, ", server_is_backup(server->live) ? "Backup " : "", backend->conf->name,
-        server->conf->name, down ? "DOWN" : "UP");
-    add_result(&l, last);
-    add(&l, ". %u active and %u backup servers %s.%s ", active, backups, down ? "left" : "online",
-        active == 0 && backups > 0 ? " Running on backup." : "");
-    if (down)
-        add(&l, "%u sessions active, 0 requeued, %u remaining in queue.", server_in_flight(server->live),
-            pool_n_waiting(backend->pool));
-    else
-        add(&l, "0 sessions requeued, %u total in queue.", pool_n_waiting(backend->pool));
+    add_name(&l, backend, server);
+    add(&l, " is %s", down ? "DOWN" : "UP");
+    add_cause(&l, last);
+    add_left(&l, backend, server, down);
     log_line(log, down ? SYSLOG_ALERT : SYSLOG_NOTICE, l.at, l.len);
 }
 
@@ -88,6 +105,28 @@ void announce_server(struct log *log, const struct snap_backend *backend, const 
         write_text(log, backend, server, last);
     else
         write_fields(log, backend, server, last);
+}
+
+void announce_admin(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                    enum server_admin was)
+{
+    struct line       l = {.len = 0};
+    enum server_admin now = server_admin(server->live);
+    if (!log_is_tcplog(log) || !log_wants(log, LEVEL_WARN))
+        return;
+    add_name(&l, backend, server);
+    if (now == SERVER_MAINT) {
+        add(&l, " is going DOWN for maintenance");
+        add_left(&l, backend, server, true);
+    } else if (was == SERVER_MAINT) {
+        add(&l, " is UP/%s (leaving forced maintenance).", now == SERVER_DRAIN ? "DRAIN" : "READY");
+    } else if (now == SERVER_DRAIN) {
+        add(&l, " enters drain state");
+        add_left(&l, backend, server, false);
+    } else {
+        add(&l, " is %s (leaving forced drain).", is_down(server) ? "DOWN" : "UP");
+    }
+    log_line(log, now == SERVER_MAINT && was == SERVER_READY ? SYSLOG_ALERT : SYSLOG_NOTICE, l.at, l.len);
 }
 
 void announce_backend(struct log *log, const char *name, bool up)

@@ -71,12 +71,22 @@ static void backend_review(struct checked_backend *b, struct log *log)
     announce_backend(log, b->conf->name, up);
 }
 
-static void server_change(struct checked_server *s, enum server_state to)
+static const struct snap_backend *snap_backend_of(const struct checked_server *s)
 {
-    const struct snap_backend *backend = &s->health->snap->backends[s->backend - s->health->backends];
+    return &s->health->snap->backends[s->backend - s->health->backends];
+}
+
+static const struct snap_server *snap_server_of(const struct checked_server *s)
+{
+    return &snap_backend_of(s)->servers[s - s->backend->servers];
+}
+
+/* cause: the check that made it so; NULL: an operator. */
+static void server_change(struct checked_server *s, enum server_state to, const struct probe_result *cause)
+{
     history_change(&s->report.history, to == SERVER_DOWN, server_state(s->live) == SERVER_UP);
     server_set_state(s->live, to);
-    announce_server(s->health->log, backend, &backend->servers[s - s->backend->servers], &s->report.last);
+    announce_server(s->health->log, snap_backend_of(s), snap_server_of(s), cause);
     backend_review(s->backend, s->health->log);
     if (s->health->listener.call != NULL)
         s->health->listener.call(s->health->listener.user);
@@ -119,7 +129,7 @@ static void take_result(struct checked_server *s, const struct probe_result *res
               LOG_UINT("level", r->level), LOG_UINT("dur_ms", result->duration_ms));
     enum server_state state = r->level >= s->backend->conf->check.rise ? SERVER_UP : SERVER_DOWN;
     if (state != server_state(s->live))
-        server_change(s, state);
+        server_change(s, state, &r->last);
 }
 
 static void schedule(struct checked_server *s, uint64_t due_ms)
@@ -349,6 +359,7 @@ static void set_admin(struct checked_server *s, enum server_admin admin)
         resume_checks(s);
     }
     history_change(&s->report.history, admin == SERVER_MAINT, false);
+    announce_admin(s->health->log, snap_backend_of(s), snap_server_of(s), was);
 }
 
 /* As a check would, but by an operator's word. */
@@ -360,7 +371,7 @@ static void force(struct checked_server *s, bool up)
     s->report.level = up ? check->rise + check->fall - 1 : 0;
     enum server_state state = up ? SERVER_UP : SERVER_DOWN;
     if (state != server_state(s->live))
-        server_change(s, state);
+        server_change(s, state, NULL);
 }
 
 static const char *const action_names[] = {[HEALTH_READY] = "ready",
@@ -376,8 +387,10 @@ void health_act(struct health *h, size_t backend, size_t server, enum health_act
     static const enum server_admin admins[] = {
         [HEALTH_READY] = SERVER_READY, [HEALTH_DRAIN] = SERVER_DRAIN, [HEALTH_MAINT] = SERVER_MAINT};
     struct checked_server *s = server_at(h, backend, server);
-    log_warn(h->log, "server_admin", LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
-             LOG_STR("action", action_names[action]), LOG_STR("by", "operator"));
+    bool                   checks_only = action == HEALTH_CHECKS_ON || action == HEALTH_CHECKS_OFF;
+    if (checks_only || !log_is_tcplog(h->log)) /* HAProxy has a text for the rest, where the state changes */
+        log_warn(h->log, "server_admin", LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
+                 LOG_STR("action", action_names[action]), LOG_STR("by", "operator"));
     switch (action) {
     case HEALTH_READY:
     case HEALTH_DRAIN:

@@ -76,6 +76,9 @@ class Mqgate(Proxy):
     def connect(self):
         return self.gate.connect()
 
+    def command(self, text):
+        self.gate.control(text)
+
     def lines(self):
         return list(self.gate.log.raw)
 
@@ -102,7 +105,8 @@ class Haproxy(Proxy):
             " timeout queue 5s\n timeout client-fin 30s\n timeout server-fin 30s\n balance first\n" + options
             + f"frontend in\n bind {{entry}} {bind}\n {frontend}\n default_backend out\nbackend out\n"
             + "".join(f" server s{n} 127.0.0.1:{port} {server} {'backup' if backup == f's{n}' else ''}\n"
-                      for n, port in enumerate(ports)), "entry")
+                      for n, port in enumerate(ports))
+            + "global\n stats socket unix@control level admin\n", "entry")
         self._asked = 1
 
     def connect(self):
@@ -115,6 +119,12 @@ class Haproxy(Proxy):
     def settled(self):
         until(lambda: len([line for line in self.lines() if SESSION.fullmatch(line) or FAILURE.fullmatch(line)])
               >= self._asked, "the end of the connection that asked for the port")
+
+    def command(self, text):
+        with socket.socket(socket.AF_UNIX) as control:
+            control.connect(str(self._directory / "control"))
+            control.sendall(f"{text}\n".encode())
+            ends(control)
 
     def soft_stop(self):
         self._process.signal(signal.SIGUSR1)
@@ -230,6 +240,13 @@ def half_closed_by_server_for_too_long(case):
     client, server = case.relay(mqgate={"timeouts": {"half_closed": "100ms"}}, haproxy="timeout client-fin 100ms;"
                                 "timeout client 100ms; timeout server 5s")
     server.shutdown(socket.SHUT_WR)
+    ends(client)
+    return client
+
+
+def killed(case):
+    client, _ = case.relay()
+    case.proxy.command("shutdown sessions server out/s0")
     ends(client)
     return client
 
@@ -461,7 +478,7 @@ FAILURES = [
 ]
 
 CASES = [ended_by_client, ended_by_server, half_closed_by_client_and_then_ended, reset_by_client, reset_by_server, idle,
-         half_closed_by_client_for_too_long, half_closed_by_server_for_too_long, one_of_two, no_server_is_up, refused,
+         killed, half_closed_by_client_for_too_long, half_closed_by_server_for_too_long, one_of_two, no_server_is_up, refused,
          refused_by_all, refused_by_the_only_one, refused_and_then_served, connect_timed_out,
          given_up_while_connecting, queued_for_too_long, given_up_in_the_queue, reset_in_the_queue,
          second_in_the_queue, behind_a_proxy, behind_a_proxy_with_ipv6, denied, tls, server_handshake_failed, *FAILURES]
@@ -646,6 +663,39 @@ def test_servers_go_down_and_up_in_the_same_words(both):
     ours, theirs = both(servers_come_and_go)
     assert ours == theirs
     assert len(ours) == 5
+
+
+ORDERS = ["disable server out/s0", "enable server out/s0", "set server out/s0 state drain", "set server out/s0 state ready",
+          "set server out/s0 state drain", "disable server out/s0", "set server out/s0 state ready",
+          "disable server out/s1", "enable server out/s1", "disable frontend in", "enable frontend in",
+          "shutdown frontend in"]
+
+
+def operated(case):
+    """What each command of an operator leaves in the log."""
+    case.begin(case.greeter(), case.greeter(), backup="s1")
+    begun = len(case.proxy.lines())
+    for n, order in enumerate(ORDERS):
+        case.proxy.command(order)
+        until(lambda: len(case.proxy.lines()) > begun + n, f"a line on {order}")  # pylint: disable=cell-var-from-loop
+    return case.proxy.lines()[begun:begun + len(ORDERS)]
+
+
+def test_an_operators_work_is_told_in_the_same_words(both):
+    ours, theirs = both(operated)
+    # HAProxy was asked for its port.
+    assert ours == [re.sub("FE: 1,", "FE: 0,", line) for line in theirs]
+
+
+def test_a_server_that_an_operator_calls_down_is_told_of(mqgate, serve):
+    gate = mqgate(conf(serve(Greeter, "hello").port, log={"format": "tcplog"},
+                       backend={"check": {"type": "tcp", "interval": "1h", "rise": 1}}))
+    gate.wait_log(event="backend_up")
+    gate.control("set server out/s0 health down")
+    gate.wait_log(text="Server out/s0 is DOWN, changed from CLI. 0 active and 0 backup servers left. "
+                       "0 sessions active, 0 requeued, 0 remaining in queue.")
+    gate.control("disable health out/s0")
+    gate.wait_log(event="server_admin", action="checks_off")
 
 
 def test_the_code_of_an_answer_is_told(mqgate, serve):

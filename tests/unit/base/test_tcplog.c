@@ -125,6 +125,10 @@ START_TEST(proxies_have_haproxys_words)
     ck_assert_str_eq(line, "Proxy mqtt started.");
     ck_assert_uint_gt(tcplog_stopped(line, "mqtt", 7, 0), 0);
     ck_assert_str_eq(line, "Proxy mqtt stopped (cumulated conns: FE: 7, BE: 0).");
+    ck_assert_uint_gt(tcplog_paused(line, "mqtt"), 0);
+    ck_assert_str_eq(line, "Paused frontend mqtt.");
+    ck_assert_uint_gt(tcplog_resumed(line, "mqtt"), 0);
+    ck_assert_str_eq(line, "Resumed frontend mqtt.");
     ck_assert_uint_gt(tcplog_no_server(line, "emqx"), 0);
     ck_assert_str_eq(line, "backend emqx has no server available!");
 }

@@ -48,6 +48,8 @@ static const struct end ends[] = {
     {WHY_DENIED, ST_PROXY_HEADER, 0, false, "PR"},
     {WHY_SHUTDOWN, ST_RELAY, 0, false, "KD"},
     {WHY_SHUTDOWN, ST_QUEUE, 0, false, "KQ"},
+    {WHY_KILLED, ST_RELAY, 0, false, "K-"},
+    {WHY_KILLED, ST_QUEUE, 0, false, "KQ"},
     {WHY_FIRST_BYTE_TIMEOUT, ST_RELAY, 0, false,
      "cR"}, /* a server is there already, but it is the CONNECT that is due */
     {WHY_HANDSHAKE_TIMEOUT, ST_HANDSHAKE, 0, false, "cR"},
@@ -71,7 +73,7 @@ START_TEST(no_end_is_without_letters)
             const struct end end = {.why = (enum why)why, .state = (enum session_state)state};
             char             code[3];
             ck_assert_uint_eq(strlen(code_of(&end, code)), 2);
-            ck_assert_msg(strcmp(code, "--") == 0 || (strchr("CcSsPRK", code[0]) && strchr("RQCD", code[1])),
+            ck_assert_msg(strcmp(code, "--") == 0 || (strchr("CcSsPRK", code[0]) && strchr("RQCD-", code[1])),
                           "%s in %s: %s", why_names[why], session_state_names[state], code);
         }
     }
