@@ -495,6 +495,9 @@ ON_PURPOSE = {
         "Received an unhandled protocol in the PROXY protocol header")},
 }
 
+# HAProxy says one thing or the other, as it comes to see the reset.
+SOMETIMES = {"reset_before_the_handshake": {"what": ("SSL handshake failure", "Connection error during SSL handshake")}}
+
 
 @pytest.fixture
 def both(mqgate, serve, tmp_path, pki):
@@ -525,7 +528,8 @@ def line_of_its_client(play):
 def test_both_proxies_write_the_same_line(both, play):
     lines = both(line_of_its_client(play))
     ours, theirs = (parse(line) for line in lines)
-    assert differences(ours, theirs) == ON_PURPOSE.get(play.__name__, {}), lines
+    different = differences(ours, theirs)
+    assert different == ON_PURPOSE.get(play.__name__, {}) or different == SOMETIMES.get(play.__name__), lines
     for fields in (ours, theirs):
         accepted = datetime.datetime.strptime(fields["date"], "%d/%b/%Y:%H:%M:%S.%f")
         assert datetime.timedelta() <= datetime.datetime.now() - accepted < datetime.timedelta(minutes=2)
@@ -618,7 +622,8 @@ def test_the_second_address_of_a_listener_is_bind_two(mqgate, serve, pki):
 
 def test_what_a_stop_cuts_is_killed_in_its_phase(mqgate, serve):
     """HAProxy says nothing of them. "D" is the relay, "Q" the queue, "R" one whose PROXY header has not come."""
-    configuration = conf(serve(Greeter, "hello").port, log={"format": "tcplog"}, server={"max_connections": 1})
+    configuration = conf(serve(Greeter, "hello").port, log={"format": "tcplog"}, server={"max_connections": 1},
+                         global_={"workers": 1})  # else the slot of the first may go to the second, just before its end
     configuration["listeners"].append({**configuration["listeners"][0], "name": "late", "proxy_protocol": "required",
                                        "proxy_from": ["127.0.0.0/8"]})
     gate = mqgate(configuration)
@@ -641,19 +646,18 @@ def unlike_each_time(line):
 
 def servers_come_and_go(case):
     """Two servers and a backup go down, and one comes up again."""
-    listeners = [case.serve(Listener) for _ in range(3)]
+    servers = [case.greeter() for _ in range(3)]
     check = {"type": "tcp", "interval": "50ms", "fast_interval": "50ms", "fall": 1, "rise": 1}
-    case.proxy.begin([each.port for each in listeners], server="check inter 50 fall 1 rise 1",
-                     mqgate={"backend": {"check": check}}, backup="s2")
+    case.begin(*servers, server="check inter 50 fall 1 rise 1", mqgate={"backend": {"check": check}}, backup="s2")
     if isinstance(case.proxy, Mqgate):  # a server is UP for HAProxy before it has been asked
         for n in range(3):
             case.proxy.line_with(f"Server out/s{n} is UP")
     begun = len(case.proxy.lines())
-    for n, listener in enumerate(listeners):
-        listener.close()
+    for n, server in enumerate(servers):
+        server.kill()
         case.proxy.line_with(f"Server out/s{n} is DOWN")
     case.proxy.line_with("no server available")
-    case.serve(Listener, port=listeners[0].port)
+    servers[0].revive()
     down = len(case.proxy.lines())
     until(lambda: any("s0 is UP" in line for line in case.proxy.lines()[down:]))
     return [unlike_each_time(line) for line in case.proxy.lines()[begun:] if "erver" in line and " [" not in line]
