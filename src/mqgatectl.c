@@ -1,131 +1,83 @@
-/* mqgatectl(1): asks a running mqgate. */
-#include <errno.h>
-#include <poll.h>
+/* mqgatectl(1): asks a running mqgate. Which words are its own; everything else goes to mqgate. */
+#include <getopt.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <unistd.h>
 
-#include "base/clock.h"
 #include "config.h"
-#include "net/sock.h"
-#include "proto/http1.h"
+#include "ctl/ask.h"
+#include "ctl/dial.h"
+#include "ctl/health.h"
+#include "ctl/tables.h"
+#include "ctl/top.h"
 
-enum { EXIT_HEALTHY = 0, EXIT_UNHEALTHY = 1, EXIT_BAD_USAGE = 2 };
-enum { TIMEOUT_MS = 5000, ANSWER_MAX = 8192 };
+enum { PRINT_VERSION = 256 };
 
 static void usage(FILE *to)
 {
-    fputs("usage: mqgatectl check-health [ADDRESS:PORT [URI]]\n"
-          "       mqgatectl --version\n"
-          "Asks http://127.0.0.1:8080/haproxy_health unless told otherwise; exits 0 when healthy, 1 when not.\n",
-          to);
+    fputs(
+        "usage: mqgatectl [-s SOCKET] COMMAND...      a command of mqgate's, such as: show info\n"
+        "       mqgatectl [-s SOCKET] <COMMANDS       one a line\n"
+        "       mqgatectl [-s SOCKET] stat [PROXY]    listeners, servers and backends as a table\n"
+        "       mqgatectl [-s SOCKET] info            the process as a table\n"
+        "       mqgatectl [-s SOCKET] top [-d SECONDS]   the same and the heaviest sessions, live\n"
+        "       mqgatectl check-health [ADDRESS:PORT [URI]]   is http://127.0.0.1:8080/haproxy_health content?\n"
+        "       mqgatectl --help | --version\n"
+        "SOCKET is that of MQGATE_SOCKET, or else /run/mqgate/mqgate.sock. 'mqgatectl help' lists mqgate's commands.\n"
+        "Exit status: 0 done, 1 failed, 2 bad usage, 3 the socket cannot be reached. See mqgatectl(1).\n",
+        to);
 }
 
-/* Waits for events; false once until_ms (monotonic) has passed. */
-static bool wait_for(int fd, short events, uint64_t until_ms)
+static bool is(const char *word, const char *name)
 {
-    for (;;) {
-        uint64_t      now = clock_mono_ms();
-        struct pollfd p = {.fd = fd, .events = events};
-        int           n = now < until_ms ? poll(&p, 1, (int)(until_ms - now)) : 0;
-        if (n > 0)
-            return true;
-        if (n == 0 || errno != EINTR) {
-            errno = ETIMEDOUT;
-            return false;
-        }
-    }
+    return strcmp(word, name) == 0;
 }
 
-static bool send_all(int fd, const char *text, size_t len, uint64_t until_ms)
+static int run(const char *socket, int argc, char **argv)
 {
-    while (len > 0) {
-        if (!wait_for(fd, POLLOUT, until_ms))
-            return false;
-        ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
-        if (n < 0 && errno != EAGAIN && errno != EINTR)
-            return false;
-        text += n < 0 ? 0 : n;
-        len -= n < 0 ? 0 : (size_t)n;
-    }
-    return true;
-}
-
-/* The status of the answer, or -1 with errno. */
-static int read_status(int fd, uint64_t until_ms)
-{
-    uint8_t           answer[ANSWER_MAX];
-    size_t            len = 0, used;
-    struct http1_head head;
-    while (len < sizeof answer && wait_for(fd, POLLIN, until_ms)) {
-        ssize_t n = recv(fd, answer + len, sizeof answer - len, 0);
-        if (n < 0 && (errno == EAGAIN || errno == EINTR))
-            continue;
-        if (n <= 0)
-            break;
-        len += (size_t)n;
-        enum parse parse = http1_parse_response(slice_of(answer, len), &head, &used);
-        if (parse == PARSE_OK)
-            return head.status;
-        if (parse == PARSE_BAD) {
-            errno = EPROTO;
-            return -1;
-        }
-    }
-    if (errno != ETIMEDOUT)
-        errno = ECONNRESET;
-    return -1;
-}
-
-static int ask(const struct addr *at, const char *uri)
-{
-    char     request[1024], text[ADDR_TEXT_MAX];
-    uint64_t until_ms = clock_mono_ms() + TIMEOUT_MS;
-    int      status = -1;
-    int      len = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", uri,
-                            addr_format(at, text));
-    if (len < 0 || (size_t)len >= sizeof request) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    int fd = sock_connect(at, NULL, NULL);
-    if (fd >= 0 && wait_for(fd, POLLOUT, until_ms)) {
-        errno = sock_error(fd);
-        if (errno == 0 && send_all(fd, request, (size_t)len, until_ms))
-            status = read_status(fd, until_ms);
-    }
-    int why = errno;
-    sock_close(fd);
-    errno = why;
-    return status;
-}
-
-static int check_health(int argc, char **argv)
-{
-    const char *where = argc > 0 ? argv[0] : "127.0.0.1:8080";
-    const char *uri = argc > 1 ? argv[1] : "/haproxy_health";
-    struct addr at;
-    if (argc > 2 || !addr_parse(where, &at) || uri[0] != '/') {
-        usage(stderr);
-        return EXIT_BAD_USAGE;
-    }
-    int status = ask(&at, uri);
-    if (status < 0)
-        fprintf(stderr, "mqgatectl: http://%s%s: %s\n", where, uri, strerror(errno));
-    else
-        printf("%s: %d\n", status == 200 ? "healthy" : "not healthy", status);
-    return status == 200 ? EXIT_HEALTHY : EXIT_UNHEALTHY;
+    const char *word = argv[0];
+    if (is(word, "check-health"))
+        return health_run(argc - 1, argv + 1);
+    if (is(word, "info"))
+        return tables_info(socket, argc - 1, argv + 1);
+    if (is(word, "stat"))
+        return tables_stat(socket, argc - 1, argv + 1);
+    if (is(word, "top"))
+        return top_run(socket, argc - 1, argv + 1);
+    return ask_words(socket, argv, argc);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc >= 2 && strcmp(argv[1], "check-health") == 0)
-        return check_health(argc - 2, argv + 2);
-    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-        printf("mqgatectl %s\n", PACKAGE_VERSION);
-        return 0;
+    static const struct option names[] = {{"socket", required_argument, NULL, 's'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, PRINT_VERSION},
+                                          {NULL, 0, NULL, 0}};
+    const char                *socket = NULL;
+    int                        c;
+    (void)setlocale(LC_CTYPE, "");
+    while ((c = getopt_long(argc, argv, "+s:h", names, NULL)) != -1) {
+        switch (c) {
+        case 's':
+            socket = optarg;
+            break;
+        case 'h':
+            usage(stdout);
+            return CTL_OK;
+        case PRINT_VERSION:
+            printf("mqgatectl %s\n", PACKAGE_VERSION);
+            return CTL_OK;
+        default:
+            usage(stderr);
+            return CTL_BAD_USAGE;
+        }
     }
-    bool asked = argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-    usage(asked ? stdout : stderr);
-    return asked ? 0 : EXIT_BAD_USAGE;
+    socket = dial_path(socket);
+    if (optind < argc)
+        return run(socket, argc - optind, argv + optind);
+    if (!isatty(STDIN_FILENO))
+        return ask_input(socket);
+    usage(stderr);
+    return CTL_BAD_USAGE;
 }
