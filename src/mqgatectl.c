@@ -9,6 +9,7 @@
 #include "ctl/ask.h"
 #include "ctl/dial.h"
 #include "ctl/health.h"
+#include "ctl/import.h"
 #include "ctl/tables.h"
 #include "ctl/top.h"
 
@@ -23,6 +24,7 @@ static void usage(FILE *to)
         "       mqgatectl [-s SOCKET] info            the process as a table\n"
         "       mqgatectl [-s SOCKET] top [-d SECONDS]   the same and the heaviest sessions, live\n"
         "       mqgatectl check-health [ADDRESS:PORT [URI]]   is http://127.0.0.1:8080/haproxy_health content?\n"
+        "       mqgatectl import [-o FILE] HAPROXY.CFG        an mqgate.conf of an HAProxy configuration\n"
         "       mqgatectl --help | --version\n"
         "SOCKET is that of MQGATE_SOCKET, or else /run/mqgate/mqgate.sock. 'mqgatectl help' lists mqgate's commands.\n"
         "Exit status: 0 done, 1 failed, 2 bad usage, 3 the socket cannot be reached. See mqgatectl(1).\n",
@@ -39,6 +41,8 @@ static int run(const char *socket, int argc, char **argv)
     const char *word = argv[0];
     if (is(word, "check-health"))
         return health_run(argc - 1, argv + 1);
+    if (is(word, "import"))
+        return import_run(argc - 1, argv + 1);
     if (is(word, "info"))
         return tables_info(socket, argc - 1, argv + 1);
     if (is(word, "stat"))

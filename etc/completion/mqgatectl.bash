@@ -104,7 +104,7 @@ _mqgatectl() {
         i=$((i + 1))
     done
     case ${words[*]} in
-    '') candidates=(check-health info stat top -s --help --version) ;;
+    '') candidates=(check-health import info stat top -s --help --version) ;;
     stat) candidates=(PROXY) ;;
     top) candidates=(-d) ;;
     esac

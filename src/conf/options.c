@@ -1,7 +1,9 @@
 #include "conf/options.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "conf/expand.h"
 #include "conf/value.h"
 
 struct walk {
@@ -88,4 +90,77 @@ static void each(const struct walk *walk, const char *parent, bool available, bo
 void conf_options_each(conf_option_fn *fn, void *user)
 {
     each(&(struct walk){fn, user}, "", true, false, &conf_section_root);
+}
+
+/* *available: it and all groups that it is in. NULL: there is none. */
+static const struct option *option_of(const char *path, bool *available)
+{
+    const struct section *section = &conf_section_root;
+    const struct option  *option = NULL;
+    *available = true;
+    for (size_t len; *path != '\0'; path += len + (path[len] == '.')) {
+        char name[64];
+        len = strcspn(path, ".");
+        (void)snprintf(name, sizeof name, "%.*s", (int)len, path);
+        option = section != NULL ? section_find(section, name) : NULL;
+        if (option == NULL)
+            return NULL;
+        *available = *available && !option->not_available;
+        section = option->section;
+    }
+    return option;
+}
+
+static bool is_a_string(const struct option *option)
+{
+    return option->type != OPTION_BOOL && option->type != OPTION_U32;
+}
+
+static enum conf_fit value_fits(const struct option *option, const char *text, struct arena *arena)
+{
+    union {
+        uint32_t       number;
+        struct addr    addr;
+        struct network network;
+        const char    *string;
+        bool           truth;
+    } value;
+    struct words problem = {0};
+    const char  *expanded = is_a_string(option) ? expand(text, arena, &problem) : text;
+    if (expanded == NULL)
+        return problem.len > 0 ? CONF_FITS : CONF_FITS_NOT;
+    switch (value_parse(option, expanded, arena, &value)) {
+    case VALUE_OK:
+        return CONF_FITS;
+    case VALUE_NOT_AVAILABLE:
+        return CONF_NOT_YET;
+    case VALUE_BAD:
+    case VALUE_OUT_OF_MEMORY:
+        break;
+    }
+    return CONF_FITS_NOT;
+}
+
+enum conf_fit conf_option_fits(const char *path, const char *text, char *allowed, size_t size)
+{
+    bool                 available;
+    struct words         words = {0};
+    const struct option *option = option_of(path, &available);
+    (void)snprintf(allowed, size, "%s", "");
+    if (option == NULL || !available)
+        return CONF_NOT_YET;
+    value_element_allowed(option, &words);
+    (void)snprintf(allowed, size, "%s", words.text);
+    struct arena *arena = arena_new();
+    enum conf_fit fit = arena != NULL ? value_fits(option, text, arena) : CONF_FITS_NOT;
+    arena_free(arena);
+    return fit;
+}
+
+size_t conf_option_most(const char *path)
+{
+    bool                 available;
+    const struct option *option = option_of(path, &available);
+    bool                 many = option != NULL && (value_is_array(option->type) || option->type == OPTION_LIST);
+    return many ? option->max : 0;
 }

@@ -4,6 +4,7 @@
 #define MQGATE_CONF_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Everything in it lives until the callback returns. */
 struct conf_option {
@@ -21,5 +22,15 @@ typedef void conf_option_fn(void *user, const struct conf_option *option);
 
 /* Calls fn for every option of the language, in the order of mqgate.conf(5); a group comes before what is in it. */
 void conf_options_each(conf_option_fn *fn, void *user);
+
+enum conf_fit { CONF_FITS, CONF_FITS_NOT, CONF_NOT_YET };
+
+/* For who writes configurations: whether this version takes text, as a file says it but without quotes, for the option
+ * at path; for an element of it where it is an array. CONF_NOT_YET, too, for an option that the table does not have. A
+ * ${VARIABLE} that the environment lacks fits wherever a string stands. allowed, cut to size bytes, gets what the
+ * option may be, as a phrase. */
+enum conf_fit conf_option_fits(const char *path, const char *text, char *allowed, size_t size);
+/* How many elements the array or list at path may have; 0 where it is none. */
+size_t conf_option_most(const char *path);
 
 #endif

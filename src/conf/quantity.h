@@ -1,4 +1,4 @@
-/* conf/quantity.h: numbers with their unit as text. Private to conf/. */
+/* conf/quantity.h: numbers with their unit as text. */
 #ifndef MQGATE_CONF_QUANTITY_H
 #define MQGATE_CONF_QUANTITY_H
 
