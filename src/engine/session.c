@@ -293,6 +293,8 @@ static void count_end(struct session *s, enum session_state ended_in)
     count_client(s, COUNT_CLOSED, 1);
     if (which != COUNTS)
         count_client(s, which, 1);
+    if (s->why == WHY_NO_SERVER || s->why == WHY_QUEUE_TIMEOUT)
+        count_server(s, COUNT_CONNECTS_FAILED, 1); /* the backend's, as HAProxy has it */
     if (s->is_tls)
         count_client(s, COUNT_TLS_CLOSED, 1);
     if (s->is_tls_1_2)

@@ -108,7 +108,7 @@ static bool wants(const struct pass *p, const struct row *row)
 static void put_client_side(struct line *l)
 {
     put_gauge(l, &l->row->sessions);
-    put_count(l, COLUMN_STOT, COUNT_SESSIONS);
+    put_count(l, COLUMN_STOT, l->kind == ROW_LISTENER ? COUNT_CONNECTIONS : COUNT_SESSIONS); /* HAProxy's difference */
     put_count(l, COLUMN_CONN_TOT, COUNT_CONNECTIONS);
     put_u64(l, COLUMN_DREQ, 0);
     put_count(l, COLUMN_EREQ, COUNT_REQUEST_ERRORS);

@@ -35,7 +35,7 @@ enum count {
     COUNT_PICKS,           /* times chosen by balance */
     COUNT_CONNECTS,        /* tries to reach a server */
     COUNT_CONNECTS_BEGUN,  /* of these, that this side could begin: HAProxy's stot of a server */
-    COUNT_CONNECTS_FAILED, /* of all tries */
+    COUNT_CONNECTS_FAILED, /* of all tries; and a backend's sessions that got no server to try */
     COUNT_RETRIES,         /* tries after a failed one, of the same session */
     COUNT_REDISPATCHES,    /* of these, on another server */
     COUNT_CARRIED,         /* sessions that reached a server */
