@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/events.h"
 #include "base/logline.h"
 
 enum { RING_BYTES = 1 << 18 };
@@ -118,15 +119,32 @@ enum log_severity log_severity_of(enum log_level level)
     return of[level];
 }
 
-void log_line(struct log *log, enum log_severity severity, const char *line, size_t len)
+static void emit(struct log *log, enum log_severity severity, const char *line, size_t len)
 {
-    int saved = errno;
+    if (severity > log_severity_of(atomic_load_explicit(&log->settings->level, memory_order_relaxed)))
+        return; /* it was only to be kept */
     if (log->ring == NULL) {
         write_direct(line, len);
     } else {
         ring_put(log->ring, severity, line, len);
         wake_reader(log->settings);
     }
+}
+
+/* Kept lines are logfmt whatever the log is, so that each says when it was. */
+static void keep(struct log *log, enum log_level level, const char *event, const struct log_field *fields)
+{
+    char line[LOG_LINE_MAX];
+    if (log->events != NULL && level <= LEVEL_INFO)
+        events_add(log->events, line, logline_format(line, FORMAT_LOGFMT, clock_wall_ms(), level, event, fields));
+}
+
+void log_line(struct log *log, enum log_severity severity, const char *line, size_t len)
+{
+    int                    saved = errno;
+    const struct log_field text[] = {LOG_BYTES("text", slice_of(line, len)), LOG_END};
+    keep(log, severity <= SYSLOG_WARNING ? LEVEL_WARN : LEVEL_INFO, "haproxy_line", text);
+    emit(log, severity, line, len);
     errno = saved;
 }
 
@@ -136,6 +154,7 @@ void log_write(struct log *log, enum log_level level, const char *event, const s
     char            line[LOG_LINE_MAX];
     enum log_format format = atomic_load_explicit(&log->settings->format, memory_order_relaxed);
     size_t          len = logline_format(line, format, clock_wall_ms(), level, event, fields);
-    log_line(log, log_severity_of(level), line, len);
+    keep(log, level, event, fields);
+    emit(log, log_severity_of(level), line, len);
     errno = saved;
 }

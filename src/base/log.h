@@ -65,10 +65,12 @@ struct log_settings {
 };
 
 struct log_ring;
+struct events;
 
 struct log {
     struct log_settings *settings;
-    struct log_ring     *ring; /* NULL: lines go straight to standard error (start, -c) */
+    struct log_ring     *ring;   /* NULL: lines go straight to standard error (start, -c) */
+    struct events       *events; /* keeps what is of level info and above, written or not; NULL: nothing is kept */
 };
 
 /* NULL when memory is out. */
@@ -81,9 +83,11 @@ bool log_ring_waits(const struct log_ring *ring);
 /* Lines dropped since the last call. Reader's side. */
 uint64_t log_ring_dropped(struct log_ring *ring);
 
+/* Somebody will see a line of this level. */
 static inline bool log_wants(const struct log *log, enum log_level level)
 {
-    return level <= atomic_load_explicit(&log->settings->level, memory_order_relaxed);
+    return level <= atomic_load_explicit(&log->settings->level, memory_order_relaxed) ||
+           (log->events != NULL && level <= LEVEL_INFO);
 }
 
 /* fields end with LOG_END. errno survives. */

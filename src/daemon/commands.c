@@ -1,8 +1,11 @@
 #include "daemon/commands.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/events.h"
+#include "base/log.h"
 #include "config.h"
 #include "daemon/version.h"
 #include "snapshot/snapshot.h"
@@ -40,6 +43,17 @@ static enum command_outcome show_version(void *owner, struct command_call *call)
     return COMMAND_DONE;
 }
 
+static enum command_outcome show_events(void *owner, struct command_call *call)
+{
+    events_show(((struct log *)owner)->events, &call->out);
+    return COMMAND_DONE;
+}
+
+const struct command daemon_log_commands[] = {{"show events", "",
+                                               "the last changes of state and what else the process logged of itself",
+                                               COMMAND_OPERATOR, show_events},
+                                              {NULL, NULL, NULL, COMMAND_USER, NULL}};
+
 const struct command daemon_commands[] = {
     {"show env", "[<name>]", "the variables of the environment that the process was started with", COMMAND_OPERATOR,
      show_env},
@@ -49,18 +63,12 @@ const struct command daemon_commands[] = {
 /* name is "backend/server". */
 static const struct server *find_server(const struct snapshot *snap, const char *name)
 {
-    const char *slash = strchr(name, '/');
-    size_t      len = slash != NULL ? (size_t)(slash - name) : 0;
-    for (size_t i = 0; slash != NULL && i < snap->conf->n_backends; i++) {
-        const struct snap_backend *b = &snap->backends[i];
-        if (strlen(b->conf->name) != len || memcmp(b->conf->name, name, len) != 0)
-            continue;
-        for (size_t j = 0; j < b->conf->n_servers; j++) {
-            if (strcmp(b->servers[j].conf->name, slash + 1) == 0)
-                return b->servers[j].live;
-        }
-    }
-    return NULL;
+    char        copy[160]; /* two names have at most 64 bytes each */
+    const char *backend, *server;
+    (void)snprintf(copy, sizeof copy, "%s", name);
+    const struct snap_backend *b = command_split(copy, &backend, &server) ? snapshot_find_backend(snap, backend) : NULL;
+    const struct snap_server  *s = b != NULL ? snap_backend_find_server(b, server) : NULL;
+    return s != NULL ? s->live : NULL;
 }
 
 static enum condition_state server_is_removable(void *owner, const char *of, struct err *why)

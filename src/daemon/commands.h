@@ -6,6 +6,7 @@
 #include "control/control.h"
 
 extern const struct command   daemon_commands[];
-extern const struct condition daemon_conditions[]; /* the owner is a struct snapshot **: the current one */
+extern const struct command   daemon_log_commands[]; /* the owner is the main struct log, which keeps events */
+extern const struct condition daemon_conditions[];   /* the owner is a struct snapshot **: the current one */
 
 #endif

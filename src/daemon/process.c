@@ -12,6 +12,7 @@
 
 #include "admin/httpd.h"
 #include "base/clock.h"
+#include "base/events.h"
 #include "conf/load.h"
 #include "config.h"
 #include "control/control.h"
@@ -256,6 +257,8 @@ static void register_commands(struct process *p)
 {
     if (p->control == NULL)
         return;
+    if (p->log.events != NULL)
+        control_register(p->control, daemon_log_commands, &p->log);
     control_register(p->control, report_commands, &p->view);
     control_register(p->control, engine_commands, p->engine);
     control_register(p->control, health_commands, p->health);
@@ -336,6 +339,7 @@ static void close_all(struct process *p)
     snapshot_unref(p->snap);
     stats_free(p->stats);
     tls_tickets_free(p->tickets);
+    events_free(p->log.events);
     privileges_allow_inspection();
 }
 
@@ -351,6 +355,7 @@ static int prepare(struct process *p, struct conf *conf, struct err *err)
     if (p->log_writer == NULL)
         return -1;
     p->log = (struct log){.settings = &p->log_settings, .ring = log_writer_rings(p->log_writer)[0]};
+    p->log.events = events_new();
     p->tickets = tls_tickets_new(err);
     p->stats = stats_new(conf->global.workers);
     if (p->stats == NULL)

@@ -475,3 +475,20 @@ def test_questions_asked_at_once_are_all_answered(mqgate, serve):
             while piece := asker.recv(65536):
                 answer += piece
             assert answer.count(b": proto=") == 300 and b"Pool session" in answer
+
+
+@pytest.mark.parametrize("log", [{"format": "logfmt"}, {"format": "json"}, {"format": "tcplog"}, {"level": "error"}])
+def test_the_last_changes_of_state_are_kept_whatever_the_log_is(mqgate, serve, log):
+    server = serve(Echo)
+    check = {"type": "tcp", "interval": "50ms", "fast_interval": "20ms"}
+    gate = mqgate(conf(server.port, backend={"check": check}, log=log), wait=log == {"format": "logfmt"})
+    until(lambda: gate.control_path.exists() and "ready" in gate.control("show events"), "it to be ready")
+    until(lambda: re.search(r"server_up|Server out/s0 is UP", gate.control("show events")), "the server to be up")
+    gate.control("disable frontend in")
+    server.kill()
+    until(lambda: re.search(r"server_down|Server out/s0 is DOWN", gate.control("show events")), "the server to be down")
+    lines = gate.control("show events").rstrip("\n").splitlines()
+    assert all(re.match(r"ts=\d{4}-\d\d-\d\dT[\d:.]+Z level=(error|warn|info) event=", line) for line in lines)
+    assert any("aused" in line for line in lines)
+    if log.get("level") == "error":
+        assert not gate.logged(event="server_up")

@@ -1,0 +1,21 @@
+/* base/events.h: the last events of the process's life, in memory: what the main thread logs at level info and above,
+ * whatever log.level says and wherever lines go. One thread only. */
+#ifndef MQGATE_BASE_EVENTS_H
+#define MQGATE_BASE_EVENTS_H
+
+#include <stddef.h>
+
+#include "base/text.h"
+
+enum { EVENTS_KEPT = 256, EVENT_LINE_MAX = 512 }; /* longer lines are cut */
+
+struct events;
+
+/* NULL when memory is out. */
+struct events *events_new(void);
+void           events_free(struct events *events); /* NULL is fine */
+void           events_add(struct events *events, const char *line, size_t len);
+/* Oldest first, a line each. */
+void events_show(const struct events *events, struct text *out);
+
+#endif
