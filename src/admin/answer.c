@@ -1,23 +1,43 @@
 #include <stdlib.h>
 
+#include "admin/act.h"
 #include "admin/client.h"
+#include "admin/form.h"
 #include "admin/render_json.h"
 #include "admin/render_text.h"
+#include "report/render.h"
 
-static struct MHD_Response *make_response(struct reply *reply)
+static bool add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+    return MHD_add_response_header(response, name, value) == MHD_YES;
+}
+
+static bool add_headers(struct MHD_Response *response, const struct reply *reply)
+{
+    bool ok = add_header(response, "content-type", reply->type) && add_header(response, "cache-control", "no-cache") &&
+              add_header(response, "x-content-type-options", "nosniff");
+    for (size_t i = 0; i < REPLY_HEADERS_MAX && reply->headers[i].name != NULL; i++)
+        ok = ok && add_header(response, reply->headers[i].name, reply->headers[i].value);
+    if (reply->location[0] != '\0')
+        ok = ok && add_header(response, "location", reply->location);
+    return ok;
+}
+
+static size_t reply_len(const struct reply *reply)
+{
+    return reply->owned != NULL ? reply->len : strlen(reply->body);
+}
+
+static struct MHD_Response *make_response(const struct reply *reply)
 {
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(strlen(reply->body), (void *)(uintptr_t)reply->body,
+        MHD_create_response_from_buffer(reply_len(reply), (void *)(uintptr_t)reply->body,
                                         reply->owned != NULL ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
     if (response == NULL) {
         free(reply->owned);
         return NULL;
     }
-    bool ok = MHD_add_response_header(response, "content-type", reply->type) == MHD_YES &&
-              MHD_add_response_header(response, "cache-control", "no-cache") == MHD_YES;
-    if (reply->header_name != NULL)
-        ok = ok && MHD_add_response_header(response, reply->header_name, reply->header_value) == MHD_YES;
-    if (ok)
+    if (add_headers(response, reply))
         return response;
     MHD_destroy_response(response);
     return NULL;
@@ -30,6 +50,11 @@ static enum MHD_Result answer(struct client *client, struct reply reply)
     log_debug(client->admin->log, "admin_request", LOG_ADDR("client", &client->peer), LOG_UINT("status", reply.status));
     if (response == NULL)
         return MHD_NO;
+    if (reply.status == 401 || reply.status == 403)
+        client_count(client, COUNT_DENIED_SESSIONS, 1);
+    client_count(client, COUNT_REQUEST_IN, client->body_len);
+    client_count(client, COUNT_RESPONSE_IN, reply_len(&reply));
+    client_count(client, COUNT_RESPONSE_OUT, reply_len(&reply));
     enum MHD_Result result = MHD_queue_response(client->connection, reply.status, response);
     MHD_destroy_response(response); /* the connection has a reference of its own */
     return result;
@@ -63,31 +88,80 @@ static enum MHD_Result check_password(struct client *client)
     return MHD_YES;
 }
 
+static const char *header(const struct client *client, const char *name)
+{
+    return MHD_lookup_connection_value(client->connection, MHD_HEADER_KIND, name);
+}
+
+/* Only whom a password lets in may act, and only from a page of ours. */
+static struct reply act_on_request(struct client *client)
+{
+    const struct view       *view = client->admin->view;
+    const struct conf_admin *conf = &view->snap->conf->admin;
+    if (conf->stats_auth.n == 0 || view->health == NULL || view->engine == NULL)
+        return reply_see_stats(conf, "DENY");
+    if (!act_comes_from_here(header(client, "host"), header(client, "origin"), header(client, "referer"),
+                             header(client, "sec-fetch-site")))
+        return reply_see_stats(conf, "DENY");
+    if (client->body_len > FORM_BYTES_MAX)
+        return reply_see_stats(conf, "EXCD");
+    if (client->body.failed)
+        return reply_out_of_memory();
+    return reply_see_stats(conf, act_on_form(view, slice_of(client->body.at, client->body.len)));
+}
+
+static struct reply render(const struct view *view, const struct asked *asked)
+{
+    struct line_filter filter = line_filter_all();
+    struct text        text = {0};
+    filter.up = asked->up;
+    filter.no_maint = asked->no_maint;
+    filter.scope = asked->scope[0] != '\0' ? asked->scope : NULL;
+    switch (asked->form) {
+    case STATS_CSV:
+        (void)report_csv(view, &filter, &text);
+        return reply_text("text/plain", &text);
+    case STATS_TYPED:
+        (void)report_typed(view, &filter, &text);
+        return reply_text("text/plain", &text);
+    case STATS_JSON:
+        (void)report_json(view, &filter, &text);
+        return reply_text("application/json", &text);
+    case STATS_SCHEMA:
+        report_json_schema(&text);
+        return reply_text("application/json", &text);
+    case STATS_PLAIN_JSON:
+        render_json(view, &text);
+        return reply_text("application/json", &text);
+    case STATS_PAGE:
+        break;
+    }
+    return reply_not_found(&view->snap->conf->admin);
+}
+
 static enum MHD_Result answer_stats(struct client *client, const char *method)
 {
     const struct view       *view = client->admin->view;
     const struct conf_admin *conf = &view->snap->conf->admin;
+    bool                     posts = strcmp(method, "POST") == 0;
     if (!networks_have(conf->stats_allow.at, conf->stats_allow.n, &client->peer))
         return answer(client, reply_forbidden());
-    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
+    if (!posts && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return answer(client, reply_bad_method());
     if (conf->stats_auth.n > 0 && client->verdict == VERDICT_NONE)
         return check_password(client);
     if (client->verdict == VERDICT_OUT)
         return answer(client, reply_unauthorized());
-    if (client->endpoint == ENDPOINT_STATS_JSON)
-        return answer(client, reply_json(render_json(view)));
-    return answer(client, reply_not_found(conf));
+    return answer(client, posts ? act_on_request(client) : render(view, &client->asked));
 }
 
 enum MHD_Result client_answer(struct client *client, const char *method)
 {
     const struct view *view = client->admin->view;
-    switch (client->endpoint) {
+    switch (client->asked.endpoint) {
     case ENDPOINT_HEALTH:
         return answer(client, reply_health(view_is_healthy(view)));
     case ENDPOINT_STATS:
-    case ENDPOINT_STATS_JSON:
         return answer_stats(client, method);
     case ENDPOINT_NONE:
         break;

@@ -29,6 +29,13 @@ void client_restart_clock(struct client *client)
     arm_cut(client->admin);
 }
 
+void client_count(struct client *client, enum count which, uint64_t n)
+{
+    const struct view *view = client->admin->view;
+    if (view->admin != NULL)
+        row_count(view->snap->stats, view->admin, which, n);
+}
+
 /* The socket is MHD's, and MHD notices that it is shut, whatever it was waiting for. */
 static void cut_client(struct client *client)
 {

@@ -8,6 +8,7 @@
 #include "admin/auth.h"
 #include "admin/httpd.h"
 #include "admin/uri.h"
+#include "base/text.h"
 
 enum verdict { VERDICT_NONE, VERDICT_WAITING, VERDICT_IN, VERDICT_OUT };
 
@@ -18,9 +19,10 @@ struct client {
     struct MHD_Connection *connection;
     uint64_t               due_ms; /* clock_mono_ms() when it is cut; 0: not in the due list */
     struct addr            peer;
-    enum endpoint          endpoint;
+    struct asked           asked;
     bool                   begun;    /* the handler has seen the head of the request */
-    size_t                 body_len; /* bytes thrown away */
+    size_t                 body_len; /* bytes that came */
+    struct text            body;     /* of them, kept for statistics: at most FORM_BYTES_MAX; owned */
     enum verdict           verdict;  /* of password and user */
     struct auth_job        job;
 };
@@ -47,6 +49,8 @@ struct admin {
 /* A connection's time, ADMIN_REQUEST_MS, begins anew; past it, it is cut. Not while it is stopped. */
 void client_restart_clock(struct client *client);
 void client_stop_clock(struct client *client);
+/* Counts in the row of the admin server, where there is one. */
+void client_count(struct client *client, enum count which, uint64_t n);
 /* Callback of admin->cut. */
 void client_on_cut(struct ev_loop *loop, ev_timer *w, int revents);
 

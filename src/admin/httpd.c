@@ -7,6 +7,8 @@
 #include <utlist.h>
 
 #include "admin/client.h"
+#include "admin/form.h"
+#include "base/clock.h"
 #include "net/listener.h"
 #include "net/sock.h"
 
@@ -99,9 +101,10 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
 {
     struct admin  *admin = cls;
     struct client *client = client_of(connection);
-    client->endpoint = uri_endpoint(uri, &admin->view->snap->conf->admin);
+    client->asked = uri_parse(uri, &admin->view->snap->conf->admin);
     client->begun = false;
     client->body_len = 0;
+    text_fini(&client->body);
     client->verdict = VERDICT_NONE;
     client_restart_clock(client);
     return client;
@@ -113,13 +116,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
                                   const char *version, const char *body, size_t *body_len, void **request)
 {
     struct client *client = *request;
-    (void)cls, (void)connection, (void)url, (void)version, (void)body;
+    (void)cls, (void)connection, (void)url, (void)version;
     if (!client->begun) {
         client->begun = true;
         return MHD_YES;
     }
     if (*body_len > 0) {
         client->body_len += *body_len;
+        if (client->asked.endpoint == ENDPOINT_STATS && client->body_len <= FORM_BYTES_MAX)
+            text_put(&client->body, body, *body_len);
         *body_len = 0;
         return client->body_len <= ADMIN_BODY_MAX ? MHD_YES : MHD_NO;
     }
@@ -141,12 +146,23 @@ static void client_open(struct admin *admin, struct MHD_Connection *connection, 
     DL_DELETE(admin->unused, client);
     *client = (struct client){.admin = admin, .connection = connection, .peer = addr_from_sockaddr(info->client_addr)};
     *context = client;
+    client_count(client, COUNT_CONNECTIONS, 1);
+    client_count(client, COUNT_SESSIONS, 1);
+    if (admin->view->admin != NULL) {
+        gauge_add(&admin->view->admin->sessions);
+        rate_add(&admin->view->admin->connection_rate, clock_mono_ms());
+        row_count_session(admin->view->admin, clock_mono_ms());
+    }
     client_restart_clock(client);
 }
 
 static void client_close(struct client *client)
 {
     client_stop_clock(client);
+    text_fini(&client->body);
+    client_count(client, COUNT_CLOSED, 1);
+    if (client->admin->view->admin != NULL)
+        gauge_sub(&client->admin->view->admin->sessions);
     DL_PREPEND(client->admin->unused, client);
     resume_accepting(client->admin);
 }

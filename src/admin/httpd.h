@@ -12,7 +12,7 @@
 enum {
     ADMIN_CONNECTIONS_MAX = 128, /* at once; further ones wait in the backlog */
     ADMIN_REQUEST_MS = 10000,    /* a connection is cut when a request, or the answer to it, takes longer */
-    ADMIN_BODY_MAX = 65536       /* bytes; the body of a request is read and thrown away */
+    ADMIN_BODY_MAX = 65536       /* bytes of a request; past it the connection is ended */
 };
 
 struct admin;

@@ -1,6 +1,7 @@
 #include "admin/render_json.h"
 
 #include <jansson.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -193,11 +194,15 @@ static bool put_process(json_t *o, const struct view *view)
            put_uint(o, "max_connections", view->max_connections) && put_workers(o, stats_workers(view->snap->stats));
 }
 
-char *render_json(const struct view *view)
+void render_json(const struct view *view, struct text *out)
 {
     json_t *o = json_object();
     bool  ok = put_process(o, view) && put(o, "listeners", listeners(view->snap)) && put(o, "backends", backends(view));
     char *text = ok ? json_dumps(o, JSON_INDENT(2)) : NULL;
     json_decref(o);
-    return text;
+    if (text == NULL)
+        out->failed = true;
+    else
+        text_puts(out, text);
+    free(text);
 }

@@ -2,9 +2,10 @@
 #ifndef MQGATE_ADMIN_RENDER_JSON_H
 #define MQGATE_ADMIN_RENDER_JSON_H
 
+#include "base/text.h"
 #include "report/view.h"
 
-/* NULL when memory is out. free() the result. Its size and the time for it grow with listeners and servers only. */
-char *render_json(const struct view *view);
+/* Appends to out. Its size and the time for it grow with listeners and servers only. */
+void render_json(const struct view *view, struct text *out);
 
 #endif

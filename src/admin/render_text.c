@@ -10,8 +10,7 @@ static struct reply page(unsigned status, const char *body)
 static struct reply page_with_header(unsigned status, const char *name, const char *value, const char *body)
 {
     struct reply reply = page(status, body);
-    reply.header_name = name;
-    reply.header_value = value;
+    reply.headers[0] = (struct reply_header){name, value};
     return reply;
 }
 
@@ -38,9 +37,9 @@ struct reply reply_forbidden(void)
 
 struct reply reply_bad_method(void)
 {
-    return page_with_header(405, "allow", "GET, HEAD",
+    return page_with_header(405, "allow", "GET, HEAD, POST",
                             "<html><body><h1>405 Method Not Allowed</h1>\n"
-                            "Only GET and HEAD are answered here.\n</body></html>\n");
+                            "Only GET, HEAD and POST are answered here.\n</body></html>\n");
 }
 
 struct reply reply_out_of_memory(void)
@@ -57,15 +56,27 @@ struct reply reply_too_many_logins(void)
 
 struct reply reply_not_found(const struct conf_admin *admin)
 {
-    char *text;
-    if (asprintf(&text, "Nothing is here. What there is:\n%s\n%s;json\n", admin->health_uri, admin->stats_uri) < 0)
-        return reply_out_of_memory();
-    return (struct reply){.status = 404, .type = "text/plain", .body = text, .owned = text};
+    struct text text = {0};
+    text_add(&text, "Nothing is here. What there is:\n%s\n%s\n%s;csv\n%s;json\n", admin->health_uri, admin->stats_uri,
+             admin->stats_uri, admin->stats_uri);
+    struct reply reply = reply_text("text/plain", &text);
+    if (reply.status == 200)
+        reply.status = 404;
+    return reply;
 }
 
-struct reply reply_json(char *json)
+struct reply reply_text(const char *type, struct text *text)
 {
-    if (json == NULL)
+    size_t len = text->len;
+    char  *owned = text_take(text);
+    if (owned == NULL)
         return reply_out_of_memory();
-    return (struct reply){.status = 200, .type = "application/json", .body = json, .owned = json};
+    return (struct reply){.status = 200, .type = type, .body = owned, .owned = owned, .len = len};
+}
+
+struct reply reply_see_stats(const struct conf_admin *admin, const char *code)
+{
+    struct reply reply = {.status = 303, .type = "text/plain", .body = ""};
+    (void)snprintf(reply.location, sizeof reply.location, "%s;st=%s", admin->stats_uri, code);
+    return reply;
 }

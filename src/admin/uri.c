@@ -24,16 +24,53 @@ static bool starts_with(const char *text, const char *prefix)
     return *prefix != '\0' && strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-enum endpoint uri_endpoint(const char *uri, const struct conf_admin *admin)
+/* The text behind name, as far as it is made of letters that stop does not have, cut to cap - 1 bytes. */
+static void copy_option(const char *options, const char *name, const char *stop, char *out, size_t cap)
 {
-    const char *path = without_authority(uri);
+    const char *at = strstr(options, name);
+    size_t      n = at != NULL ? strcspn(at + strlen(name), stop) : 0;
+    n = n < cap ? n : cap - 1;
+    if (n > 0)
+        memcpy(out, at + strlen(name), n);
+    out[n] = '\0';
+}
+
+static bool is_status(const char *text)
+{
+    return strlen(text) == STATUS_LEN && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == STATUS_LEN;
+}
+
+static enum stats_form form_of(const char *options)
+{
+    static const struct {
+        const char     *option;
+        enum stats_form form;
+    } forms[] = {{";csv", STATS_CSV}, {";typed", STATS_TYPED}, {";json", STATS_JSON}, {";json-schema", STATS_SCHEMA}};
+    enum stats_form form = STATS_PAGE;
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        if (strstr(options, forms[i].option) != NULL)
+            form = forms[i].form;
+    }
+    return form == STATS_JSON && strstr(options, ";mqgate") != NULL ? STATS_PLAIN_JSON : form;
+}
+
+struct asked uri_parse(const char *uri, const struct conf_admin *admin)
+{
+    struct asked asked = {.endpoint = ENDPOINT_NONE};
+    const char  *path = without_authority(uri);
     if (strcmp(path, admin->health_uri) == 0)
-        return ENDPOINT_HEALTH;
-    if (!starts_with(path, admin->stats_uri))
-        return ENDPOINT_NONE;
+        asked.endpoint = ENDPOINT_HEALTH;
+    else if (starts_with(path, admin->stats_uri))
+        asked.endpoint = ENDPOINT_STATS;
+    if (asked.endpoint != ENDPOINT_STATS)
+        return asked;
     const char *options = path + strlen(admin->stats_uri);
-    /* ";json-schema" asks for something else, and it wins wherever it stands. */
-    if (strstr(options, ";json") != NULL && strstr(options, ";json-schema") == NULL)
-        return ENDPOINT_STATS_JSON;
-    return ENDPOINT_STATS;
+    asked.form = form_of(options);
+    asked.up = strstr(options, ";up") != NULL;
+    asked.no_maint = strstr(options, ";no-maint") != NULL;
+    copy_option(options, "scope=", ";& ", asked.scope, sizeof asked.scope);
+    copy_option(options, ";st=", ";&? ", asked.status, sizeof asked.status);
+    if (!is_status(asked.status))
+        asked.status[0] = '\0';
+    return asked;
 }

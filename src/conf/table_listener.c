@@ -1,4 +1,6 @@
 /* timeouts, and one entry of listeners. */
+#include <string.h>
+
 #include "conf/syntax.h"
 #include "conf/table.h"
 #include "conf/units.h"
@@ -170,7 +172,14 @@ static bool proxy_is_off_or_has_sources(const void *section)
     return listener->proxy_protocol == PROXY_IN_OFF || listener->proxy_from.n > 0;
 }
 
+static bool name_is_not_admin(const void *section)
+{
+    const struct conf_listener *listener = section;
+    return strcmp(listener->name, "admin") != 0;
+}
+
 static const struct rule listener_rules[] = {
+    {"name", name_is_not_admin, "\"admin\" is what the admin address is called in statistics; choose another name"},
     {"proxy_from", proxy_is_off_or_has_sources,
      "found no network; with proxy_protocol \"required\" or \"accept\" at least one must be written"},
     {0}};

@@ -246,7 +246,11 @@ static int make_view(struct process *p, struct err *err)
     p->view.max_descriptors = (uint32_t)limit.rlim_cur;
     p->view.accepting = true;
     p->view.history = history_new();
-    if (p->view.history != NULL)
+    p->view.admin = stats_proxy(p->stats, ROW_FRONTEND, "admin");
+    p->view.admin_limit = ADMIN_CONNECTIONS_MAX;
+    if (p->view.admin != NULL)
+        p->view.admin->is_admin = true;
+    if (p->view.history != NULL && p->view.admin != NULL)
         return 0;
     err_set(err, "out of memory");
     return -1;
@@ -336,6 +340,7 @@ static void close_all(struct process *p)
     }
     log_writer_close(p->log_writer);
     history_free(p->view.history);
+    row_unref(p->view.admin);
     snapshot_unref(p->snap);
     stats_free(p->stats);
     tls_tickets_free(p->tickets);

@@ -74,7 +74,7 @@ static struct entry *make(struct stats *stats, struct entry *proxy, enum row_kin
     if (e == NULL)
         return NULL;
     e->name = strdup(name);
-    e->row.counters = counters_new(stats->n_workers, COUNTS);
+    e->row.counters = counters_new(stats->n_workers + 1, COUNTS);
     if (e->name == NULL || e->row.counters == NULL) {
         free_entry(e);
         return NULL;
@@ -126,7 +126,8 @@ static void forget(struct stats *stats, struct entry *e)
 {
     struct entry *proxy = e->proxy;
     uint64_t     *gone = proxy != NULL ? proxy->gone : stats->gone;
-    for (enum count i = 0; e->row.kind != ROW_BACKEND && i < COUNTS; i++)
+    bool          is_summed = e->row.kind != ROW_BACKEND && !e->row.is_admin;
+    for (enum count i = 0; is_summed && i < COUNTS; i++)
         gone[i] += row_ever(&e->row, i);
     if (proxy != NULL) {
         DL_DELETE2(proxy->children, e, sibling_prev, sibling_next);
@@ -163,7 +164,7 @@ uint64_t stats_sum(const struct stats *stats, enum count which)
     const struct entry *e;
     uint64_t            sum = stats->gone[which];
     DL_FOREACH (stats->entries, e)
-        sum += e->row.kind == ROW_FRONTEND ? row_ever(&e->row, which) : 0;
+        sum += e->row.kind == ROW_FRONTEND && !e->row.is_admin ? row_ever(&e->row, which) : 0;
     return sum;
 }
 
@@ -179,6 +180,11 @@ uint64_t row_ever(const struct row *row, enum count which)
 uint64_t row_sum(const struct row *row, enum count which)
 {
     return row_ever(row, which) - row->cleared[which];
+}
+
+void row_count(const struct stats *stats, struct row *row, enum count which, uint64_t n)
+{
+    counter_add(&counters_slot(row->counters, stats->n_workers)[which], n);
 }
 
 void row_count_session(struct row *row, uint64_t now_ms)

@@ -18,7 +18,8 @@ struct row {
     uint32_t         iid; /* the proxy's, one for all its rows; unique while the process lives */
     uint32_t         sid; /* of a server or listener inside its proxy, from 1; else 0 */
     const char      *name;
-    struct counters *counters;        /* enum count; owned */
+    bool             is_admin;        /* of operators, not of clients: no part of the process's totals */
+    struct counters *counters;        /* enum count; a slot for each worker, and the main thread's behind them; owned */
     uint64_t         cleared[COUNTS]; /* what they were when they were last cleared; main thread */
     struct gauge     sessions;        /* open now; servers keep their own (upstream/server.h) */
     struct rate      connection_rate; /* frontend */
@@ -38,7 +39,7 @@ struct totals {
 
 struct stats;
 
-/* All calls from the main thread but row_unref() and row_count_session(). NULL when memory is out. */
+/* All calls are the main thread's but row_unref() and row_count_session(). NULL when memory is out. */
 struct stats  *stats_new(unsigned n_workers);
 void           stats_free(struct stats *stats); /* every row is back; NULL is fine */
 struct totals *stats_totals(struct stats *stats);
@@ -53,9 +54,11 @@ struct row *stats_child(struct stats *stats, struct row *proxy, const char *name
 void        row_unref(struct row *row); /* NULL is fine */
 void        stats_sweep(struct stats *stats);
 
-/* Over all frontends, gone ones included; never cleared. */
+/* Over all frontends of clients, gone ones included; never cleared. */
 uint64_t stats_sum(const struct stats *stats, enum count which);
 
+/* The main thread counts. */
+void row_count(const struct stats *stats, struct row *row, enum count which, uint64_t n);
 /* A session begins with this backend or server, or is past the handshake with this frontend or listener. */
 void row_count_session(struct row *row, uint64_t now_ms);
 /* Since the row was made, and since it was cleared. A proxy's numbers are its own and those of its listeners or

@@ -39,7 +39,7 @@ def test_counters_follow_sessions_while_they_live(mqgate, serve):
     assert (gate.listener_stats()["open"], gate.server_stats()["in_flight"]) == (0, 0)
 
 
-@pytest.mark.parametrize("path, status", [("/haproxy_stats;json;mqgate", 200), ("/haproxy_stats;json;norefresh", 200),
+@pytest.mark.parametrize("path, status", [("/haproxy_stats;json;mqgate", 200), ("/haproxy_stats;json;mqgate;norefresh", 200),
                                           ("/haproxy_health", 200), ("/haproxy_health?x=1", 404), ("/", 404),
                                           ("/haproxy_healthy", 404), ("/metrics", 404)])
 def test_paths(mqgate, path, status):

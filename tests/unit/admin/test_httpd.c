@@ -18,7 +18,7 @@ static const char service_ready[] = "<html><body><h1>200 OK</h1>\nService ready.
 static const char no_server[] = "<html><body><h1>503 Service Unavailable</h1>\n"
                                 "No server is available to handle this request.\n</body></html>\n";
 static const char get_health[] = "GET /haproxy_health HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n";
-static const char get_json[] = "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n";
+static const char get_json[] = "GET /haproxy_stats;json;mqgate HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n";
 
 static struct fixture f;
 
@@ -221,21 +221,23 @@ START_TEST(json_is_for_addresses_in_stats_allow)
 }
 END_TEST
 
-START_TEST(statistics_are_only_read)
+START_TEST(who_may_act_is_asked_for_before_anything_is_done)
 {
-    struct peer *peer = fixture_ask(&f, "POST /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
-                                        "Content-Length: 3\r\n\r\na=b");
-    ck_assert_int_eq(peer_status(peer), 405);
-    ck_assert(peer_has_header(peer, "allow: GET, HEAD"));
+    struct peer *peer = fixture_ask(&f, "POST /haproxy_stats HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+                                        "Content-Length: 32\r\n\r\nb=emqx&action=maint&s=broker1&x=y");
+    ck_assert_int_eq(peer_status(peer), 303); /* without stats_auth nobody may */
+    ck_assert(peer_has_header(peer, "location: /haproxy_stats;st=DENY"));
+    ck_assert_int_eq(server_admin(f.servers[0].live), SERVER_READY);
     peer_close(peer);
+    expect_status("PUT /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 405);
     expect("HEAD /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 200, "");
 }
 END_TEST
 
 /* From here on: passwords. "b3BzOm9uZQ==" is ops:one. */
-static const char with_password[] = "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+static const char with_password[] = "GET /haproxy_stats;json;mqgate HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
                                     "Authorization: Basic b3BzOm9uZQ==\r\n\r\n";
-static const char with_wrong_password[] = "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+static const char with_wrong_password[] = "GET /haproxy_stats;json;mqgate HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
                                           "Authorization: Basic b3BzOnR3bw==\r\n\r\n";
 
 /* The setting's rounds say how slow. */
@@ -260,7 +262,7 @@ START_TEST(statistics_ask_for_a_password_when_one_is_set)
     ck_assert(peer_has_header(peer, "www-authenticate: Basic realm=\"mqgate\""));
     peer_close(peer);
     expect_status(with_wrong_password, 401);
-    expect_status("GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
+    expect_status("GET /haproxy_stats;json;mqgate HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
                   "Authorization: Bearer b3BzOm9uZQ==\r\n\r\n",
                   401);
     peer = fixture_ask(&f, with_password);
@@ -275,7 +277,7 @@ START_TEST(every_request_of_a_connection_is_asked_for_its_own_password)
 {
     need_password(fast_hash);
     struct peer *peer = peer_open(&f);
-    peer_send(peer, "GET /haproxy_stats;json HTTP/1.1\r\nHost: n\r\nAuthorization: Basic b3BzOm9uZQ==\r\n\r\n");
+    peer_send(peer, "GET /haproxy_stats;json;mqgate HTTP/1.1\r\nHost: n\r\nAuthorization: Basic b3BzOm9uZQ==\r\n\r\n");
     peer_await_text(peer, "\"backends\"");
     peer_send(peer, get_json);
     peer_await_end(peer);
@@ -433,7 +435,7 @@ TCase *http_tcase(void)
     tcase_add_test(tc, what_is_nowhere_is_404_and_says_what_there_is);
     tcase_add_test(tc, a_malformed_or_oversized_head_is_refused);
     tcase_add_test(tc, json_is_for_addresses_in_stats_allow);
-    tcase_add_test(tc, statistics_are_only_read);
+    tcase_add_test(tc, who_may_act_is_asked_for_before_anything_is_done);
     tcase_add_test(tc, statistics_ask_for_a_password_when_one_is_set);
     tcase_add_test(tc, every_request_of_a_connection_is_asked_for_its_own_password);
     tcase_add_test(tc, health_overtakes_a_slow_password);

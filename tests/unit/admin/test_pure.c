@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/act.h"
 #include "admin/auth.h"
 #include "admin/basic.h"
+#include "admin/form.h"
 #include "admin/render_json.h"
 #include "admin/render_text.h"
 #include "admin/uri.h"
@@ -15,6 +17,11 @@
 #include "unit/admin/suites.h"
 
 static const struct conf_admin conf = {.health_uri = "/haproxy_health", .stats_uri = "/haproxy_stats"};
+
+static enum endpoint endpoint_of(const char *uri)
+{
+    return uri_parse(uri, &conf).endpoint;
+}
 
 START_TEST(health_is_the_whole_uri_and_nothing_else)
 {
@@ -26,33 +33,112 @@ START_TEST(health_is_the_whole_uri_and_nothing_else)
                                          "/haproxy%5fhealth",
                                          "*",
                                          ""};
-    ck_assert_int_eq(uri_endpoint("/haproxy_health", &conf), ENDPOINT_HEALTH);
-    ck_assert_int_eq(uri_endpoint("http://node:8080/haproxy_health", &conf), ENDPOINT_HEALTH);
-    ck_assert_int_eq(uri_endpoint("HTTPS://node/haproxy_health", &conf), ENDPOINT_HEALTH);
+    ck_assert_int_eq(endpoint_of("/haproxy_health"), ENDPOINT_HEALTH);
+    ck_assert_int_eq(endpoint_of("http://node:8080/haproxy_health"), ENDPOINT_HEALTH);
+    ck_assert_int_eq(endpoint_of("HTTPS://node/haproxy_health"), ENDPOINT_HEALTH);
     for (size_t i = 0; i < ARRAY_LEN(others); i++)
-        ck_assert_msg(uri_endpoint(others[i], &conf) == ENDPOINT_NONE, "%s", others[i]);
-    ck_assert_int_eq(uri_endpoint("http://haproxy_health", &conf), ENDPOINT_NONE);
+        ck_assert_msg(endpoint_of(others[i]) == ENDPOINT_NONE, "%s", others[i]);
+    ck_assert_int_eq(endpoint_of("http://haproxy_health"), ENDPOINT_NONE);
 }
 END_TEST
 
 START_TEST(stats_options_are_found_anywhere_behind_the_prefix)
 {
-    static const char *const json[] = {"/haproxy_stats;json", "/haproxy_stats/;json", "/haproxy_stats?x;json",
-                                       "/haproxy_statsXYZ;json;norefresh", "http://node/haproxy_stats/;csv;json"};
-    static const char *const other[] = {"/haproxy_stats",
-                                        "/haproxy_stats?json",
-                                        "/haproxy_stats;csv",
-                                        "/haproxy_stats;jso",
-                                        "/haproxy_stats;json-schema",
-                                        "/haproxy_statsjson",
-                                        "/haproxy_stats;JSON",
-                                        "/haproxy_stats;json;json-schema"};
-    for (size_t i = 0; i < ARRAY_LEN(json); i++)
-        ck_assert_msg(uri_endpoint(json[i], &conf) == ENDPOINT_STATS_JSON, "%s", json[i]);
-    for (size_t i = 0; i < ARRAY_LEN(other); i++)
-        ck_assert_msg(uri_endpoint(other[i], &conf) == ENDPOINT_STATS, "%s", other[i]);
-    ck_assert_int_eq(uri_endpoint("/x/haproxy_stats;json", &conf), ENDPOINT_NONE);
-    ck_assert_int_eq(uri_endpoint("/haproxy;json", &conf), ENDPOINT_NONE);
+    static const struct {
+        const char     *uri;
+        enum stats_form form;
+    } cases[] = {{"/haproxy_stats", STATS_PAGE},
+                 {"/haproxy_stats/", STATS_PAGE},
+                 {"/haproxy_statsXYZ", STATS_PAGE},
+                 {"/haproxy_stats?json", STATS_PAGE},
+                 {"/haproxy_stats;jso", STATS_PAGE},
+                 {"/haproxy_stats;JSON", STATS_PAGE},
+                 {"/haproxy_stats;norefresh", STATS_PAGE},
+                 {"/haproxy_stats;mqgate", STATS_PAGE},
+                 {"/haproxy_stats;csv", STATS_CSV},
+                 {"/haproxy_stats/;csv", STATS_CSV},
+                 {"/haproxy_stats/;csv;norefresh", STATS_CSV},
+                 {"/haproxy_stats?x;csv", STATS_CSV},
+                 {"/haproxy_stats;typed;csv", STATS_TYPED},
+                 {"/haproxy_stats;json", STATS_JSON},
+                 {"/haproxy_stats?x;json", STATS_JSON},
+                 {"/haproxy_statsXYZ;json;norefresh", STATS_JSON},
+                 {"http://node/haproxy_stats/;csv;json", STATS_JSON},
+                 {"/haproxy_stats;json;mqgate", STATS_PLAIN_JSON},
+                 {"/haproxy_stats;mqgate;json;csv", STATS_PLAIN_JSON},
+                 {"/haproxy_stats;json-schema", STATS_SCHEMA},
+                 {"/haproxy_stats;json-schema;json", STATS_SCHEMA}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        ck_assert_int_eq(endpoint_of(cases[i].uri), ENDPOINT_STATS);
+        ck_assert_msg(uri_parse(cases[i].uri, &conf).form == cases[i].form, "%s", cases[i].uri);
+    }
+    ck_assert_int_eq(endpoint_of("/x/haproxy_stats;json"), ENDPOINT_NONE);
+    ck_assert_int_eq(endpoint_of("/haproxy;json"), ENDPOINT_NONE);
+}
+END_TEST
+
+START_TEST(stats_options_say_what_is_shown)
+{
+    struct asked asked = uri_parse("/haproxy_stats;up;csv?scope=eMqX;x", &conf);
+    ck_assert(asked.up && !asked.no_maint);
+    ck_assert_str_eq(asked.scope, "eMqX");
+    asked = uri_parse("/haproxy_stats;no-maint;st=DONE", &conf);
+    ck_assert(!asked.up && asked.no_maint);
+    ck_assert_str_eq(asked.scope, "");
+    ck_assert_str_eq(asked.status, "DONE");
+    ck_assert_str_eq(uri_parse("/haproxy_stats;st=<b>x", &conf).status, "");
+    ck_assert_str_eq(uri_parse("/haproxy_stats;st=DON", &conf).status, "");
+    ck_assert_str_eq(uri_parse("/haproxy_stats?scope=12345678901234567890123", &conf).scope, "12345678901234567890");
+}
+END_TEST
+
+START_TEST(a_form_is_read_field_by_field)
+{
+    struct form  form;
+    char         name[FORM_VALUE_MAX];
+    size_t       at = 0;
+    struct slice body = slice_str("s=s%31&action=maint&b=emqx%2dmqtt&s=&s=two+words&junk&=x&s=%00x&s=%zz");
+    form_parse(body, &form);
+    ck_assert_int_eq(form.action, FORM_MAINT);
+    ck_assert_str_eq(form.backend, "emqx-mqtt");
+    ck_assert(form_next_server(body, &at, name));
+    ck_assert_str_eq(name, "s1");
+    ck_assert(form_next_server(body, &at, name));
+    ck_assert_str_eq(name, "two words");
+    ck_assert(form_next_server(body, &at, name));
+    ck_assert_str_eq(name, "%zz");
+    ck_assert(!form_next_server(body, &at, name));
+    form_parse(slice_str("action=explode"), &form);
+    ck_assert_int_eq(form.action, FORM_NOTHING);
+    form_parse(slice_of(NULL, 0), &form);
+    ck_assert_int_eq(form.action, FORM_NOTHING);
+}
+END_TEST
+
+START_TEST(a_form_of_any_length_stays_within_its_buffers)
+{
+    char        body[300] = "b=";
+    struct form form;
+    for (size_t n = 0; n < sizeof body - 3; n++) {
+        body[2 + n] = 'x';
+        form_parse(slice_of(body, 3 + n), &form);
+        ck_assert_uint_eq(strlen(form.backend), n + 1 < FORM_VALUE_MAX ? n + 1 : 0);
+    }
+}
+END_TEST
+
+START_TEST(a_page_of_another_site_is_told_apart)
+{
+    ck_assert(act_comes_from_here("node:8080", NULL, NULL, NULL)); /* curl */
+    ck_assert(act_comes_from_here("node:8080", "http://node:8080", NULL, "same-origin"));
+    ck_assert(act_comes_from_here("node:8080", NULL, "http://NODE:8080/haproxy_stats;st=DONE", NULL));
+    ck_assert(!act_comes_from_here("node:8080", "http://evil.example", NULL, NULL));
+    ck_assert(!act_comes_from_here("node:8080", "http://node:8081", NULL, NULL));
+    ck_assert(!act_comes_from_here("node:8080", "null", NULL, NULL));
+    ck_assert(!act_comes_from_here("node:8080", NULL, "http://evil.example/?node:8080", NULL));
+    ck_assert(!act_comes_from_here("node:8080", "http://node:8080.evil.example", NULL, NULL));
+    ck_assert(!act_comes_from_here(NULL, "http://node:8080", NULL, NULL));
+    ck_assert(!act_comes_from_here("node:8080", NULL, NULL, "cross-site"));
 }
 END_TEST
 
@@ -192,7 +278,9 @@ END_TEST
 static json_t *render(struct fixture *f)
 {
     json_error_t error;
-    char        *text = render_json(&f->view);
+    struct text  out = {0};
+    render_json(&f->view, &out);
+    char *text = text_take(&out);
     ck_assert_ptr_nonnull(text);
     json_t *json = json_loads(text, JSON_REJECT_DUPLICATES, &error);
     ck_assert_msg(json != NULL, "%s in %s", error.text, text);
@@ -313,7 +401,9 @@ START_TEST(json_without_memory_is_no_json)
     json_set_alloc_funcs(failing_malloc, free);
     for (; text == NULL; n++) {
         allocations_left = n;
-        text = render_json(&f.view);
+        struct text out = {0};
+        render_json(&f.view, &out);
+        text = text_take(&out);
         ck_assert_uint_lt(n, 10000);
     }
     ck_assert_uint_gt(n, 100);
@@ -327,6 +417,10 @@ TCase *pure_tcase(void)
     TCase *tc = tcase_create("pure");
     tcase_add_test(tc, health_is_the_whole_uri_and_nothing_else);
     tcase_add_test(tc, stats_options_are_found_anywhere_behind_the_prefix);
+    tcase_add_test(tc, stats_options_say_what_is_shown);
+    tcase_add_test(tc, a_form_is_read_field_by_field);
+    tcase_add_test(tc, a_form_of_any_length_stays_within_its_buffers);
+    tcase_add_test(tc, a_page_of_another_site_is_told_apart);
     tcase_add_test(tc, credentials_are_read_as_rfc_7617_writes_them);
     tcase_add_test(tc, what_is_no_basic_header_is_refused);
     tcase_add_test(tc, credentials_of_any_length_stay_within_their_buffers);

@@ -1,0 +1,108 @@
+#include "admin/act.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "admin/form.h"
+
+static const struct snap_backend *find_backend(const struct snapshot *snap, const char *name)
+{
+    uint64_t iid;
+    if (name[0] != '#')
+        return snapshot_find_backend(snap, name);
+    if (!command_number(name + 1, UINT32_MAX, &iid))
+        return NULL;
+    for (size_t i = 0; i < snap->conf->n_backends; i++) {
+        if (snap->backends[i].row->iid == iid)
+            return &snap->backends[i];
+    }
+    return NULL;
+}
+
+struct target {
+    const struct view         *view;
+    const struct snap_backend *backend;
+    const struct snap_server  *server;
+};
+
+static bool act(const struct target *t, enum health_action action)
+{
+    health_act(t->view->health, (size_t)(t->backend - t->view->snap->backends),
+               (size_t)(t->server - t->backend->servers), action);
+    return true;
+}
+
+/* It is so already: not counted, as in HAProxy. */
+static bool set_admin(const struct target *t, enum server_admin admin, enum health_action action)
+{
+    return server_admin(t->server->live) != admin && act(t, action);
+}
+
+/* True: something was done. */
+static bool act_on(const struct target *t, enum form_action action)
+{
+    bool checked = t->backend->conf->check.type != CHECK_NONE;
+    switch (action) {
+    case FORM_READY:
+        return act(t, HEALTH_READY);
+    case FORM_DRAIN:
+    case FORM_STOPPING:
+        return set_admin(t, SERVER_DRAIN, HEALTH_DRAIN);
+    case FORM_MAINT:
+        return set_admin(t, SERVER_MAINT, HEALTH_MAINT);
+    case FORM_CHECKS_OFF:
+        return checked && act(t, HEALTH_CHECKS_OFF);
+    case FORM_CHECKS_ON:
+        return checked && act(t, HEALTH_CHECKS_ON);
+    case FORM_UP:
+        return checked && act(t, HEALTH_UP);
+    case FORM_DOWN:
+        return checked && act(t, HEALTH_DOWN);
+    case FORM_SHUTDOWN:
+        engine_shutdown_server(t->view->engine, t->backend->conf->name, t->server->conf->name);
+        return true;
+    case FORM_AGENT:
+    case FORM_NOTHING:
+        break;
+    }
+    return false;
+}
+
+const char *act_on_form(const struct view *view, struct slice body)
+{
+    struct form form;
+    char        name[FORM_VALUE_MAX];
+    unsigned    asked = 0, done = 0;
+    form_parse(body, &form);
+    struct target t = {.view = view, .backend = find_backend(view->snap, form.backend)};
+    if (form.action == FORM_NOTHING || t.backend == NULL)
+        return "ERRP";
+    for (size_t at = 0; form_next_server(body, &at, name);) {
+        t.server = snap_backend_find_server(t.backend, name);
+        asked++;
+        done += t.server != NULL && act_on(&t, form.action);
+    }
+    if (done == 0)
+        return "NONE";
+    return done == asked ? "DONE" : "PART";
+}
+
+/* "http://host:port/..." is of this host. */
+static bool is_same_host(const char *url, const char *host)
+{
+    const char *authority = strstr(url, "://");
+    if (authority == NULL)
+        return false;
+    authority += 3;
+    size_t len = strcspn(authority, "/?#");
+    return strlen(host) == len && strncasecmp(authority, host, len) == 0;
+}
+
+bool act_comes_from_here(const char *host, const char *origin, const char *referer, const char *fetch_site)
+{
+    if (fetch_site != NULL && strcmp(fetch_site, "same-origin") != 0 && strcmp(fetch_site, "none") != 0)
+        return false;
+    const char *from = origin != NULL ? origin : referer;
+    return from == NULL || (host != NULL && is_same_host(from, host));
+}

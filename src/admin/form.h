@@ -1,0 +1,36 @@
+/* admin/form.h: what an operator's form says, application/x-www-form-urlencoded. Pure. */
+#ifndef MQGATE_ADMIN_FORM_H
+#define MQGATE_ADMIN_FORM_H
+
+#include <stdbool.h>
+
+#include "base/slice.h"
+
+enum { FORM_BYTES_MAX = 16384, FORM_VALUE_MAX = 65 /* NUL included; no name is longer */ };
+
+enum form_action {
+    FORM_NOTHING, /* none, or one that is not known */
+    FORM_READY,
+    FORM_DRAIN,
+    FORM_MAINT,
+    FORM_CHECKS_OFF,
+    FORM_CHECKS_ON,
+    FORM_UP,
+    FORM_STOPPING,
+    FORM_DOWN,
+    FORM_AGENT, /* any of those about agent checks, of which there are none here */
+    FORM_SHUTDOWN
+};
+
+struct form {
+    enum form_action action;
+    char             backend[FORM_VALUE_MAX]; /* its name, or "#" and its id; "" when missing or too long */
+};
+
+/* Reads action and backend; servers are asked for one by one. */
+void form_parse(struct slice body, struct form *out);
+/* The next server that is named from *at on, which begins as 0. False when there is none. A name that is too long is
+ * passed over. */
+bool form_next_server(struct slice body, size_t *at, char out[FORM_VALUE_MAX]);
+
+#endif
