@@ -4,19 +4,19 @@
 
 # What mqgate understands, one command a line. Words in capitals stand for names; a|b is one of them.
 _mqgatectl_commands='
-clear counters all|server
-clear table
+clear counters all
 disable frontend FRONTEND
 disable health SERVER
 disable server SERVER
-drain
+echo
 enable frontend FRONTEND
 enable health SERVER
 enable server SERVER
 get weight SERVER
 help
+operator
+prompt
 quit
-reload
 set maxconn frontend FRONTEND
 set maxconn global
 set maxconn server SERVER
@@ -25,6 +25,8 @@ set server SERVER addr
 set server SERVER health up|stopping|down
 set server SERVER state ready|drain|maint
 set server SERVER weight
+set severity-output none|number|string
+set timeout cli
 set weight SERVER
 show activity
 show backend
@@ -35,17 +37,20 @@ show events
 show fd
 show info typed|json|desc
 show pools
+show schema json
 show servers conn|state BACKEND
-show sess
+show sess all|older
+show sess backend BACKEND
+show sess frontend FRONTEND
+show sess server SERVER
 show stat PROXY
 show stat typed|json|up|no-maint
-show table
 show tls
-show version
+show version libraries
 shutdown frontend FRONTEND
 shutdown session
 shutdown sessions server SERVER
-upgrade
+user
 wait
 '
 

@@ -13,14 +13,14 @@ static int hex(uint8_t c)
 }
 
 /* One decoded byte, and how many stood for it. A percent sign that begins no escape is itself. */
-static size_t decode(struct slice s, char *out)
+static size_t decode(struct slice s, uint8_t *out)
 {
     int high = s.len >= 3 && s.ptr[0] == '%' ? hex(s.ptr[1]) : -1, low = high >= 0 ? hex(s.ptr[2]) : -1;
     if (low >= 0) {
-        *out = (char)(high << 4 | low);
+        *out = (uint8_t)(high << 4 | low);
         return 3;
     }
-    *out = s.ptr[0] == '+' ? ' ' : (char)s.ptr[0];
+    *out = s.ptr[0] == '+' ? ' ' : s.ptr[0];
     return 1;
 }
 
@@ -29,7 +29,7 @@ static void decode_value(struct slice s, char out[FORM_VALUE_MAX])
 {
     size_t n = 0;
     while (s.len > 0 && n < FORM_VALUE_MAX - 1) {
-        s = slice_skip(s, decode(s, &out[n]));
+        s = slice_skip(s, decode(s, (uint8_t *)&out[n]));
         if (out[n++] == '\0')
             s.len = n = 0;
     }

@@ -17,15 +17,17 @@ static bool has_word(const struct command_call *call, const char *word)
     return false;
 }
 
-/* -1 or a number; false for anything else. */
+/* -1 or a number; false, and *out is LINES_ALL, for anything else. */
 static bool parse_selector(const char *text, int64_t *out)
 {
-    uint64_t n;
-    bool     ok = strcmp(text, "-1") == 0 || command_number(text, INT32_MAX, &n);
+    uint64_t n = 0;
     *out = LINES_ALL;
-    if (ok && text[0] != '-')
-        *out = (int64_t)n;
-    return ok;
+    if (strcmp(text, "-1") == 0)
+        return true;
+    if (!command_number(text, INT32_MAX, &n))
+        return false;
+    *out = (int64_t)n;
+    return true;
 }
 
 /* "[{<iid>|<proxy>} <types> <sid>] [typed|json|up|no-maint|desc]". */
