@@ -4,6 +4,7 @@
 #include "admin/client.h"
 #include "admin/form.h"
 #include "admin/render_json.h"
+#include "admin/render_prom.h"
 #include "admin/render_text.h"
 #include "report/render.h"
 
@@ -139,11 +140,29 @@ static struct reply render(const struct view *view, const struct asked *asked)
     return reply_not_found(&view->snap->conf->admin);
 }
 
+static struct reply render_metrics(const struct client *client)
+{
+    const struct prom_options options = {.scopes = client->asked.scopes,
+                                         .no_maint = client->asked.no_maint,
+                                         .open_metrics = prom_wants_open_metrics(header(client, "accept"))};
+    struct text               text = {0};
+    render_prom(client->admin->view, &options, &text);
+    return reply_text(prom_content_type(&options), &text);
+}
+
+static struct reply show(struct client *client, const char *method)
+{
+    if (client->asked.endpoint == ENDPOINT_METRICS)
+        return render_metrics(client);
+    return strcmp(method, "POST") == 0 ? act_on_request(client) : render(client->admin->view, &client->asked);
+}
+
+/* Figures, for whom they are meant. */
 static enum MHD_Result answer_stats(struct client *client, const char *method)
 {
     const struct view       *view = client->admin->view;
     const struct conf_admin *conf = &view->snap->conf->admin;
-    bool                     posts = strcmp(method, "POST") == 0;
+    bool                     posts = strcmp(method, "POST") == 0 && client->asked.endpoint == ENDPOINT_STATS;
     if (!networks_have(conf->stats_allow.at, conf->stats_allow.n, &client->peer))
         return answer(client, reply_forbidden());
     if (!posts && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
@@ -152,7 +171,7 @@ static enum MHD_Result answer_stats(struct client *client, const char *method)
         return check_password(client);
     if (client->verdict == VERDICT_OUT)
         return answer(client, reply_unauthorized());
-    return answer(client, posts ? act_on_request(client) : render(view, &client->asked));
+    return answer(client, show(client, method));
 }
 
 enum MHD_Result client_answer(struct client *client, const char *method)
@@ -162,6 +181,7 @@ enum MHD_Result client_answer(struct client *client, const char *method)
     case ENDPOINT_HEALTH:
         return answer(client, reply_health(view_is_healthy(view)));
     case ENDPOINT_STATS:
+    case ENDPOINT_METRICS:
         return answer_stats(client, method);
     case ENDPOINT_NONE:
         break;

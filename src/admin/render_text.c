@@ -57,8 +57,8 @@ struct reply reply_too_many_logins(void)
 struct reply reply_not_found(const struct conf_admin *admin)
 {
     struct text text = {0};
-    text_add(&text, "Nothing is here. What there is:\n%s\n%s\n%s;csv\n%s;json\n", admin->health_uri, admin->stats_uri,
-             admin->stats_uri, admin->stats_uri);
+    text_add(&text, "Nothing is here. What there is:\n%s\n%s\n%s;csv\n%s;json\n%s\n", admin->health_uri,
+             admin->stats_uri, admin->stats_uri, admin->stats_uri, admin->metrics_uri);
     struct reply reply = reply_text("text/plain", &text);
     if (reply.status == 200)
         reply.status = 404;

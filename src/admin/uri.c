@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "admin/render_prom.h"
 #include "base/macros.h"
 
 /* RFC 9112 section 3.2.2: a server must accept the absolute form, too. */
@@ -54,6 +55,19 @@ static enum stats_form form_of(const char *options)
     return form == STATS_JSON && strstr(options, ";mqgate") != NULL ? STATS_PLAIN_JSON : form;
 }
 
+/* behind: what follows the path. */
+static struct asked metrics_asked(const char *behind)
+{
+    struct asked asked = {.endpoint = ENDPOINT_NONE};
+    if (*behind != '\0' && *behind != '?')
+        return asked;
+    struct prom_options options = prom_options_parse(*behind == '?' ? behind + 1 : NULL);
+    asked.endpoint = ENDPOINT_METRICS;
+    asked.scopes = options.scopes;
+    asked.no_maint = options.no_maint;
+    return asked;
+}
+
 struct asked uri_parse(const char *uri, const struct conf_admin *admin)
 {
     struct asked asked = {.endpoint = ENDPOINT_NONE};
@@ -62,6 +76,8 @@ struct asked uri_parse(const char *uri, const struct conf_admin *admin)
         asked.endpoint = ENDPOINT_HEALTH;
     else if (starts_with(path, admin->stats_uri))
         asked.endpoint = ENDPOINT_STATS;
+    else if (starts_with(path, admin->metrics_uri))
+        return metrics_asked(path + strlen(admin->metrics_uri));
     if (asked.endpoint != ENDPOINT_STATS)
         return asked;
     const char *options = path + strlen(admin->stats_uri);

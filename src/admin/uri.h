@@ -4,7 +4,7 @@
 
 #include "conf/model.h"
 
-enum endpoint { ENDPOINT_NONE, ENDPOINT_HEALTH, ENDPOINT_STATS };
+enum endpoint { ENDPOINT_NONE, ENDPOINT_HEALTH, ENDPOINT_STATS, ENDPOINT_METRICS };
 
 enum stats_form { STATS_PAGE, STATS_CSV, STATS_TYPED, STATS_JSON, STATS_PLAIN_JSON, STATS_SCHEMA };
 
@@ -17,12 +17,13 @@ struct asked {
     bool            no_maint;               /* ";no-maint": hide those in maintenance */
     char            scope[SCOPE_MAX + 1];   /* "scope=": part of the names of the proxies to show; "": all */
     char            status[STATUS_LEN + 1]; /* ";st=": how the last action went, capital letters; "": none */
+    unsigned        scopes;                 /* of metrics: PROM_* */
 };
 
 /* uri as the client sent it, query included and nothing decoded; "http://host/path" counts as "/path".
  * health_uri matches the whole of it, stats_uri its beginning, as HAProxy's monitor-uri and stats uri do; options of
  * stats_uri may stand anywhere behind. Of several forms the last in the order csv, typed, json, json-schema is meant;
- * ";mqgate" makes of json the plain one. */
+ * ";mqgate" makes of json the plain one. metrics_uri matches the path; a query is as of HAProxy's exporter. */
 struct asked uri_parse(const char *uri, const struct conf_admin *admin);
 
 #endif

@@ -162,6 +162,7 @@ struct conf_admin {
     struct addr            bind; /* not set: no admin listener */
     const char            *health_uri;
     const char            *stats_uri;
+    const char            *metrics_uri;
     struct conf_networks   stats_allow;
     struct conf_strings    stats_auth; /* "user:hash" */
     enum conf_healthy_when healthy_when;

@@ -154,9 +154,13 @@ static const struct option admin_options[] = {
      .allowed = URI_ALLOWED,
      .doc = "The path that answers 200 while the node is healthy and 503 while it is not. It answers everybody."},
     {"stats_uri", OPTION_STRING, AT(stats_uri), .max = 255, .def = "/haproxy_stats", .check = syntax_uri_path,
-     .allowed = URI_ALLOWED, .doc = "The path of the statistics. With \";json\" behind it they come as JSON."},
-    {"metrics_uri", OPTION_STRING, NOT_YET, .max = 255, .def = "/metrics", .check = syntax_uri_path,
-     .allowed = URI_ALLOWED, .doc = "The path of the metrics in Prometheus' text format."},
+     .allowed = URI_ALLOWED,
+     .doc = "The path of the statistics, and whatever begins with it: a page, or with \";csv\", \";typed\" or "
+            "\";json\" behind it what HAProxy answers there; \";json;mqgate\" is a plain form."},
+    {"metrics_uri", OPTION_STRING, AT(metrics_uri), .max = 255, .def = "/metrics", .check = syntax_uri_path,
+     .allowed = URI_ALLOWED,
+     .doc = "The path of the metrics in Prometheus' text format, or in OpenMetrics' where that is asked for. Who may "
+            "read them is as for the statistics."},
     {"stats_allow", OPTION_NETWORKS, AT(stats_allow), .min = 0, .max = 4096,
      .def = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16",
      .doc = "Networks that may ask for statistics; others get 403. Empty: nobody may. Health is not affected."},
@@ -175,8 +179,18 @@ static bool uris_differ(const void *section)
     return strcmp(admin->health_uri, admin->stats_uri) != 0;
 }
 
-static const struct rule admin_rules[] = {{"stats_uri", uris_differ, "the same path as health_uri; each needs its own"},
-                                          {0}};
+/* The statistics answer whatever begins with their path. */
+static bool metrics_are_not_hidden(const void *section)
+{
+    const struct conf_admin *admin = section;
+    return strcmp(admin->metrics_uri, admin->health_uri) != 0 &&
+           strncmp(admin->metrics_uri, admin->stats_uri, strlen(admin->stats_uri)) != 0;
+}
+
+static const struct rule admin_rules[] = {
+    {"stats_uri", uris_differ, "the same path as health_uri; each needs its own"},
+    {"metrics_uri", metrics_are_not_hidden, "health_uri, or a path that begins with stats_uri; it needs its own"},
+    {0}};
 
 static const struct section admin_section = {admin_options, admin_rules, sizeof(struct conf_admin)};
 

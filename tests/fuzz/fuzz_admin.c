@@ -5,8 +5,9 @@
 
 static void check_uri(const char *uri)
 {
-    static const struct conf_admin admin = {.health_uri = "/haproxy_health", .stats_uri = "/haproxy_stats"};
-    struct asked                   asked = uri_parse(uri, &admin);
+    static const struct conf_admin admin = {
+        .health_uri = "/haproxy_health", .stats_uri = "/haproxy_stats", .metrics_uri = "/metrics"};
+    struct asked asked = uri_parse(uri, &admin);
     FUZZ_CHECK(strlen(asked.scope) <= SCOPE_MAX);
     FUZZ_CHECK(asked.status[0] == '\0' || strlen(asked.status) == STATUS_LEN);
     FUZZ_CHECK(asked.endpoint == ENDPOINT_STATS || (asked.form == STATS_PAGE && asked.scope[0] == '\0'));

@@ -16,7 +16,8 @@
 #include "unit/admin/fixture.h"
 #include "unit/admin/suites.h"
 
-static const struct conf_admin conf = {.health_uri = "/haproxy_health", .stats_uri = "/haproxy_stats"};
+static const struct conf_admin conf = {
+    .health_uri = "/haproxy_health", .stats_uri = "/haproxy_stats", .metrics_uri = "/metrics"};
 
 static enum endpoint endpoint_of(const char *uri)
 {

@@ -142,7 +142,7 @@ static const char *const language[] = {
     "+admin.bind",
     "+admin.health_uri",
     "+admin.stats_uri",
-    "-admin.metrics_uri",
+    "+admin.metrics_uri",
     "+admin.stats_allow",
     "+admin.stats_auth",
     "+admin.healthy_when",

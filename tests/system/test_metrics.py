@@ -1,0 +1,198 @@
+"""/metrics: Prometheus' own tools have nothing to say, HAProxy's exporter has the same names, dashboards find theirs."""
+import http.client
+import json
+import pathlib
+import re
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from mqgate import DEADLINE_S, conf, until
+from servers import Echo, HAProxy, Listener, Process, free_port
+
+ETC = pathlib.Path(__file__).resolve().parent.parent.parent / "etc"
+
+# What HAProxy 2.6's exporter has for TCP proxies and mqgate does not, or otherwise: name -> why.
+NOT_HERE = {
+    r"haproxy_\w+_http_.*|haproxy_frontend_intercepted_requests_total": "HTTP; newer HAProxys leave it out for TCP",
+    r"haproxy_process_(http_comp|limit_http_comp|current_zlib|max_zlib).*": "nothing is compressed",
+    r"haproxy_backend_agg_.*": "always 0 there; sum haproxy_server_status instead",
+    r"haproxy_process_failed_resolutions": "a counter there, whose name promtool objects to; a gauge here",
+}
+
+
+@pytest.fixture
+def gate(mqgate, serve, pki):
+    files = pki.leaf("localhost")
+    tls = [{"name": "edge", "certificates": [{"chain": files.chain, "key": files.key}]}]
+    return mqgate(conf(serve(Echo).port, backend={"check": {"type": "tcp"}}, tls=tls, listener={"tls": "edge"}))
+
+
+def scrape(gate, query="", **headers):
+    status, found, body = gate.get("/metrics" + query, headers)
+    assert status == 200
+    return found["content-type"], body.decode()
+
+
+def samples(text):
+    return {key: float(value) for key, value in (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")}
+
+
+def families(text):
+    return dict(line.split(" ")[2:4] for line in text.splitlines() if line.startswith("# TYPE"))
+
+
+def promtool(*arguments, stdin=None):
+    return subprocess.run(["promtool", *map(str, arguments)], input=stdin, capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
+def test_promtool_has_nothing_to_say(gate):
+    found = promtool("check", "metrics", stdin=scrape(gate)[1])
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
+
+
+def test_each_family_stands_together_under_one_head(gate):
+    kind, text = scrape(gate)
+    assert kind == "text/plain; version=0.0.4"
+    seen, current = set(), None
+    for line in text.splitlines():
+        if line.startswith("# HELP"):
+            current = line.split(" ")[2]
+            assert current not in seen
+            seen.add(current)
+        elif not line.startswith("#"):
+            assert re.match(r"[a-z_0-9]+", line).group(0) == current
+
+
+def test_values_are_those_of_the_csv_and_states_add_up(gate, pki):
+    context = ssl.create_default_context(cafile=pki.ca)
+    with context.wrap_socket(gate.connect(), server_hostname="localhost") as client:
+        client.sendall(b"12345")
+        assert client.recv(5) == b"12345"
+        found = samples(scrape(gate)[1])
+        assert found['haproxy_frontend_current_sessions{proxy="in"}'] == 1
+        assert found['haproxy_listener_bytes_in_total{proxy="in",listener="sock-1"}'] == 5
+        assert found['haproxy_server_sessions_total{proxy="out",server="s0"}'] == 1
+        assert found['mqgate_frontend_tls_sessions{proxy="in",version="TLSv1.3"}'] == 1
+        assert found["haproxy_process_current_ssl_connections"] == 1 and found["mqgate_healthy"] == 1
+    for name, states in (("haproxy_frontend_status", 1), ("haproxy_backend_status", 1), ("haproxy_server_status", 1),
+                         ("haproxy_listener_status", 1), ("haproxy_server_check_status", 1)):
+        groups = {}
+        for key, value in found.items():
+            if key.startswith(name + "{"):
+                groups[re.sub(r',state="\w+"', "", key)] = groups.get(re.sub(r',state="\w+"', "", key), 0) + value
+        assert groups and set(groups.values()) == {states}, (name, groups)
+    gate.control("disable server out/s0")
+    assert samples(scrape(gate)[1])['haproxy_server_status{proxy="out",server="s0",state="MAINT"}'] == 1
+
+
+def test_counters_only_grow(gate, pki):
+    context = ssl.create_default_context(cafile=pki.ca)
+    before = {}
+    for _ in range(5):
+        with context.wrap_socket(gate.connect(), server_hostname="localhost") as client:
+            client.sendall(b"hello")
+            assert client.recv(5)
+        text = scrape(gate)[1]
+        kinds, now = families(text), samples(text)
+        for key, value in before.items():
+            if kinds[re.match(r"\w+", key).group(0)] == "counter":
+                assert now[key] >= value, key
+        before = now
+
+
+def test_only_what_is_asked_for_comes(gate):
+    assert {re.match(r"(haproxy|mqgate)_[a-z]+", name).group(0) for name in families(scrape(gate, "?scope=server")[1])} == {
+        "haproxy_server"}
+    both = scrape(gate, "?scope=frontend&scope=backend&x=y")[1]
+    assert {re.match(r"(haproxy|mqgate)_[a-z]+", name).group(0) for name in families(both)} == {
+        "haproxy_frontend", "haproxy_backend", "mqgate_frontend"}
+    gate.control("disable server out/s0")
+    assert "haproxy_server_current_sessions" not in scrape(gate, "?no-maint")[1]
+    assert gate.get("/metricsX")[0] == 404
+
+
+def test_open_metrics_when_asked_for(gate):
+    kind, text = scrape(gate, Accept="application/openmetrics-text; version=1.0.0, text/plain;q=0.5")
+    assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8" and text.endswith("# EOF\n")
+    # Debian's parser, in Debian's python.
+    parsed = subprocess.run(["/usr/bin/python3", "-c", "import sys; from prometheus_client.openmetrics.parser import *\n"
+                             "print(len(list(text_string_to_metric_families(sys.stdin.read()))))"],
+                            input=text, capture_output=True, text=True, timeout=60, check=False)
+    assert parsed.returncode == 0, parsed.stderr
+    assert int(parsed.stdout) == len(families(text))
+
+
+def test_names_and_types_are_haproxy_s(gate, serve, tmp_path):
+    directory = tmp_path / "haproxy"
+    directory.mkdir()
+    proxy = serve(HAProxy, directory, f"""
+frontend in
+  option socket-stats
+  bind {{front}}
+  default_backend out
+backend out
+  server s0 127.0.0.1:{serve(Listener).port} check
+frontend metrics
+  mode http
+  bind {{metrics}}
+  http-request use-service prometheus-exporter
+""", "front", "metrics")
+
+    def ask():
+        connection = http.client.HTTPConnection("127.0.0.1", proxy.ports["metrics"], timeout=DEADLINE_S)
+        connection.request("GET", "/metrics")
+        return connection.getresponse().read().decode()
+
+    until(lambda: "haproxy_server_status" in ask(), "HAProxy")
+    theirs, ours = families(ask()), families(scrape(gate)[1])
+    for name, kind in theirs.items():
+        if not any(re.fullmatch(pattern, name) for pattern in NOT_HERE):
+            assert ours.get(name) == kind, name
+    labels = {re.sub(r'"[^"]*"', '""', key) for key in samples(ask()) if re.match(r'haproxy_\w+\{proxy="(in|out)"', key)}
+    own = {re.sub(r'"[^"]*"', '""', key) for key in samples(scrape(gate)[1])}
+    assert {key for key in labels if not any(re.match(pattern, key.split("{")[0]) for pattern in NOT_HERE)} <= own
+
+
+def test_rules_and_dashboard_use_metrics_that_exist(gate):
+    assert promtool("check", "rules", ETC / "prometheus/mqgate.rules.yml").returncode == 0
+    found = promtool("test", "rules", ETC / "prometheus/mqgate.rules.test.yml")
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert promtool("check", "config", ETC / "prometheus/prometheus.yml").returncode == 0
+    known = set(families(scrape(gate)[1]))
+    rules = (ETC / "prometheus/mqgate.rules.yml").read_text(encoding="utf-8")
+    dashboard = json.loads((ETC / "grafana/mqgate.json").read_text(encoding="utf-8"))
+    expressions = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    assert len(expressions) > 30 and len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    used = set(re.findall(r"\b(?:haproxy|mqgate)_\w+", " ".join(re.findall(r"expr: (?:>-\n)?((?:.*\n)(?:          .*\n)*)", rules))))
+    used |= set(re.findall(r"\b(?:haproxy|mqgate)_\w+", " ".join(expressions)))
+    assert len(used) > 30 and used <= known, used - known
+
+
+class Prometheus(Process):
+    def __init__(self, directory, target):
+        super().__init__(directory)
+        self.port = free_port()
+        (directory / "prometheus.yml").write_text(
+            "global: { scrape_interval: 1s }\nscrape_configs:\n- job_name: mqgate\n  static_configs:\n"
+            f"  - targets: [ '{target}' ]\n", encoding="ascii")
+        self._spawn("prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data",
+                    f"--web.listen-address=127.0.0.1:{self.port}")
+        self._await(lambda: socket.socket().connect_ex(("127.0.0.1", self.port)) == 0, "prometheus", 30)
+
+    def ask(self, query):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        connection.request("GET", f"/api/v1/query?query={query}")
+        answer = connection.getresponse()
+        return json.loads(answer.read())["data"]["result"] if answer.status == 200 else []  # 503 while it starts
+
+
+def test_a_prometheus_scrapes_it(gate, serve, tmp_path):
+    directory = tmp_path / "prometheus"
+    directory.mkdir()
+    server = serve(Prometheus, directory, "%s:%d" % gate.address("admin"))
+    until(lambda: [result["value"][1] for result in server.ask("up")] == ["1"], "the first scrape", 30)
+    until(lambda: server.ask("mqgate_healthy"), "a sample", 30)
