@@ -40,6 +40,13 @@ def samples(text):
     return {key: float(value) for key, value in (line.rsplit(" ", 1) for line in text.splitlines() if line[0] != "#")}
 
 
+def scrape_of(port):
+    """The samples of another exporter."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    connection.request("GET", "/metrics")
+    return samples(connection.getresponse().read().decode())
+
+
 def families(text):
     return dict(line.split(" ")[2:4] for line in text.splitlines() if line.startswith("# TYPE"))
 
