@@ -32,9 +32,13 @@ class Screen:
     def text(self):
         return self._run("capture-pane", "-p", "-t", "it")
 
-    def is_selected(self, name):
-        """The line that is shown in reverse begins so."""
-        return f"\x1b[7m{name} " in self._run("capture-pane", "-e", "-p", "-t", "it")
+    def selected(self):
+        """The first word of the line of figures that is shown in reverse."""
+        found = re.search(r"^(?:\x1b\[[\d;]*m)*\x1b\[(?:0;)?7m([\w-]+) +\d", self.colours(), re.M)
+        return found.group(1) if found else None
+
+    def colours(self):
+        return self._run("capture-pane", "-e", "-p", "-t", "it")
 
     def press(self, *keys):
         self._run("send-keys", "-t", "it", *keys)
@@ -64,14 +68,10 @@ def test_hatop_shows_every_proxy_and_takes_a_server_out_and_back(gate, screen, t
     assert re.search(r"HATop version [\d.]+", shown) and "Traceback" not in shown and "garbage" not in shown
     for name in ("FRONTEND", "BACKEND", "s0", "s1", "in"):
         assert name in shown
-
-    def is_selected():
-        if hatop.is_selected("s0"):
-            return True
-        hatop.press("Down")
-        return False
-
-    until(is_selected, "the cursor to come to s0", 30)
+    lines = shown.splitlines()
+    first = next(n for n, text in enumerate(lines) if text.startswith(">>> "))  # the cursor is there at first
+    hatop.press(*["Down"] * (next(n for n, text in enumerate(lines) if text.startswith("s0 ")) - first))
+    until(lambda: hatop.selected() == "s0", "the cursor to come to s0", 30)
     hatop.press("F10")
     until(lambda: ",MAINT," in gate.control("show stat out 4 1"), "s0 to be disabled", 20)
     until(lambda: "MAINT" in hatop.text(), "hatop to show it", 20)
