@@ -3,6 +3,7 @@
 #include "admin/act.h"
 #include "admin/client.h"
 #include "admin/form.h"
+#include "admin/page.h"
 #include "admin/render_json.h"
 #include "admin/render_prom.h"
 #include "admin/render_text.h"
@@ -137,7 +138,8 @@ static struct reply render(const struct view *view, const struct asked *asked)
     case STATS_PAGE:
         break;
     }
-    return reply_not_found(&view->snap->conf->admin);
+    return reply_page(&(struct page_facts){
+        .admin = view->snap->conf->admin.stats_auth.n > 0, .status = asked->status, .scope = asked->scope});
 }
 
 static struct reply render_metrics(const struct client *client)

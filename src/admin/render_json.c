@@ -1,34 +1,147 @@
 #include "admin/render_json.h"
 
-#include <jansson.h>
-#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "config.h"
+#include "report/certificates.h"
+#include "report/history.h"
+#include "report/info.h"
+#include "report/lines.h"
 
-/* Takes value over, also on failure. A NULL value is memory that ran out. */
-static bool put(json_t *object, const char *key, json_t *value)
+/* Where the writing is. */
+struct writer {
+    struct text               *t;
+    const struct view         *view;
+    uint64_t                   now_ms;
+    bool                       in_listener; /* its object is open */
+    const struct snap_backend *backend;     /* whose object is open; NULL: none */
+};
+
+/* A comma, unless this is the first of an object or a list. No value ends in a bracket that opens. */
+static void put_comma(struct text *t)
 {
-    return json_object_set_new(object, key, value) == 0;
+    if (t->len > 0 && t->at[t->len - 1] != '{' && t->at[t->len - 1] != '[')
+        text_puts(t, ",");
 }
 
-static bool put_uint(json_t *object, const char *key, uint64_t n)
+static void put_key(struct text *t, const char *key)
 {
-    return put(object, key, json_integer((json_int_t)n));
+    put_comma(t);
+    text_put_json(t, key);
+    text_puts(t, ":");
 }
 
-/* Most text is the operator's, but some a server wrote: JSON cannot hold what is not UTF-8. */
-static bool put_text(json_t *object, const char *key, const char *text)
+/* An object of a list, on a line of its own. */
+static void begin_item(struct text *t)
 {
-    json_t *value = json_string(text);
-    return put(object, key, value != NULL ? value : json_string("(not UTF-8)"));
+    put_comma(t);
+    text_puts(t, "\n{");
 }
 
-static bool put_bool(json_t *object, const char *key, bool value)
+static void put_uint(struct text *t, const char *key, uint64_t n)
 {
-    return put(object, key, json_boolean(value));
+    put_key(t, key);
+    text_put_uint(t, n);
 }
+
+static void put_text(struct text *t, const char *key, const char *text)
+{
+    put_key(t, key);
+    text_put_json(t, text);
+}
+
+static void put_bool(struct text *t, const char *key, bool value)
+{
+    put_key(t, key);
+    text_puts(t, value ? "true" : "false");
+}
+
+static void put_null(struct text *t, const char *key)
+{
+    put_key(t, key);
+    text_puts(t, "null");
+}
+
+static void put_value(struct text *t, const char *key, const struct value *value)
+{
+    if (value->kind == VALUE_NONE)
+        return;
+    put_key(t, key);
+    if (value->kind == VALUE_STR)
+        text_put_json(t, value->str);
+    else if (value->kind == VALUE_S32 && value->s < 0)
+        text_add(t, "%lld", (long long)value->s);
+    else
+        text_put_uint(t, value->u);
+}
+
+/* HAProxy's columns by name; what the line has not got is left out. */
+static void put_columns(struct text *t, const struct line *line)
+{
+    for (size_t i = 0; i < COLUMNS_N; i++) {
+        if (i != COLUMN_DASH)
+            put_value(t, columns[i].name, &line->at[i]);
+    }
+}
+
+static void put_stat(struct text *t, const struct line *line)
+{
+    put_key(t, "stat");
+    text_puts(t, "{");
+    put_columns(t, line);
+    text_puts(t, "}");
+}
+
+/* ---- the last minutes ---- */
+
+static uint64_t point_sessions(const struct point *p)
+{
+    return p->sessions;
+}
+
+static uint64_t point_session_rate(const struct point *p)
+{
+    return p->session_rate;
+}
+
+static uint64_t point_in_rate(const struct point *p)
+{
+    return p->in_rate;
+}
+
+static uint64_t point_out_rate(const struct point *p)
+{
+    return p->out_rate;
+}
+
+static void put_points(struct text *t, const char *key, const struct series *series,
+                       uint64_t (*get)(const struct point *p))
+{
+    put_key(t, key);
+    text_puts(t, "[");
+    for (uint32_t i = 0; series != NULL && i < series->n; i++) {
+        put_comma(t);
+        text_put_uint(t, get(&series->points[i]));
+    }
+    text_puts(t, "]");
+}
+
+static void put_history(const struct writer *w, const struct row *row)
+{
+    const struct series *series = history_of(w->view->history, row->iid);
+    put_key(w->t, "history");
+    text_puts(w->t, "{");
+    put_points(w->t, "sessions", series, point_sessions);
+    put_points(w->t, "session_rate", series, point_session_rate);
+    put_points(w->t, "in_rate", series, point_in_rate);
+    put_points(w->t, "out_rate", series, point_out_rate);
+    text_puts(w->t, "}");
+}
+
+/* ---- listeners ---- */
 
 /* A counter and its key here. */
 struct named_count {
@@ -36,20 +149,10 @@ struct named_count {
     enum count  which;
 };
 
-static bool put_counts(json_t *object, const struct row *row, const struct named_count *all, size_t n)
+static void put_counts(struct text *t, const struct row *row, const struct named_count *all, size_t n)
 {
-    bool ok = true;
     for (size_t i = 0; i < n; i++)
-        ok = ok && put_uint(object, all[i].key, row_sum(row, all[i].which));
-    return ok;
-}
-
-static bool put_workers(json_t *object, const struct counters *counters)
-{
-    bool ok = true;
-    for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
-        ok = ok && put_uint(object, worker_counter_names[i], counters_sum(counters, i));
-    return ok;
+        put_uint(t, all[i].key, row_sum(row, all[i].which));
 }
 
 static const struct named_count listener_counts[] = {
@@ -70,6 +173,94 @@ static const struct named_count listener_counts[] = {
     {"internal_errors", COUNT_INTERNAL_ERRORS},
 };
 
+static void put_addresses(struct text *t, const char *key, const struct addr *at, size_t n)
+{
+    char text[ADDR_TEXT_MAX];
+    put_key(t, key);
+    text_puts(t, "[");
+    for (size_t i = 0; i < n; i++) {
+        put_comma(t);
+        text_put_json(t, addr_format(&at[i], text));
+    }
+    text_puts(t, "]");
+}
+
+static void put_listener_facts(struct text *t, const struct snap_listener *l)
+{
+    const struct conf_listener *conf = l->conf;
+    put_text(t, "name", conf->name);
+    put_addresses(t, "bind", conf->bind, conf->n_bind);
+    put_text(t, "protocol", conf_protocol_names[conf->protocol]);
+    if (conf->tls != NULL)
+        put_text(t, "tls", conf->tls->name);
+    else
+        put_null(t, "tls");
+    put_text(t, "backend", conf->backend->name);
+    put_uint(t, "open", gauge_now(&l->row->sessions));
+    put_uint(t, "max_connections", atomic_load_explicit(&l->max_connections, memory_order_relaxed));
+    put_counts(t, l->row, listener_counts, ARRAY_LEN(listener_counts));
+}
+
+static void begin_listener(struct writer *w, const struct line *line)
+{
+    begin_item(w->t);
+    put_listener_facts(w->t, line->listener);
+    put_stat(w->t, line);
+    put_history(w, line->row);
+    put_key(w->t, "binds");
+    text_puts(w->t, "[");
+    w->in_listener = true;
+}
+
+static void end_listener(struct writer *w)
+{
+    if (w->in_listener)
+        text_puts(w->t, "]}");
+    w->in_listener = false;
+}
+
+/* Frontends, each with its addresses behind it; the admin frontend comes last. */
+static void on_client_line(void *user, const struct line *line)
+{
+    struct writer *w = user;
+    if (line->kind == ROW_LISTENER) {
+        begin_item(w->t);
+        put_columns(w->t, line);
+        text_puts(w->t, "}");
+        return;
+    }
+    end_listener(w);
+    if (line->listener != NULL)
+        begin_listener(w, line);
+}
+
+static void on_admin_line(void *user, const struct line *line)
+{
+    struct writer *w = user;
+    put_key(w->t, "admin");
+    text_puts(w->t, "{");
+    put_stat(w->t, line);
+    text_puts(w->t, "}");
+}
+
+static void put_listeners(struct writer *w)
+{
+    struct line_filter filter = line_filter_all();
+    filter.types = 1 << ROW_FRONTEND | 1 << ROW_LISTENER;
+    filter.legends = true;
+    put_key(w->t, "listeners");
+    text_puts(w->t, "[");
+    (void)lines_each(w->view, &filter, on_client_line, w);
+    end_listener(w);
+    text_puts(w->t, "]");
+    if (w->view->admin == NULL)
+        return;
+    filter.iid = w->view->admin->iid;
+    (void)lines_each(w->view, &filter, on_admin_line, w);
+}
+
+/* ---- backends ---- */
+
 static const struct named_count server_counts[] = {
     {"connects", COUNT_CONNECTS},
     {"connects_failed", COUNT_CONNECTS_FAILED},
@@ -82,127 +273,163 @@ static const struct named_count server_counts[] = {
     {"server_aborts", COUNT_SERVER_ABORTS},
 };
 
-/* Only what is complete is shown. */
-static json_t *whole(json_t *value, bool ok)
-{
-    if (ok)
-        return value;
-    json_decref(value);
-    return NULL;
-}
-
-static json_t *addresses(const struct addr *at, size_t n)
-{
-    char    text[ADDR_TEXT_MAX];
-    json_t *list = json_array();
-    bool    ok = true;
-    for (size_t i = 0; i < n; i++)
-        ok = json_array_append_new(list, json_string(addr_format(&at[i], text))) == 0 && ok;
-    return whole(list, ok);
-}
-
-static json_t *listener(const struct snap_listener *l)
-{
-    const struct conf_listener *conf = l->conf;
-    json_t                     *o = json_object();
-    bool ok = put_text(o, "name", conf->name) && put(o, "bind", addresses(conf->bind, conf->n_bind)) &&
-              put_text(o, "protocol", conf_protocol_names[conf->protocol]) &&
-              put(o, "tls", conf->tls != NULL ? json_string(conf->tls->name) : json_null()) &&
-              put_text(o, "backend", conf->backend->name) && put_uint(o, "open", gauge_now(&l->row->sessions)) &&
-              put_uint(o, "max_connections", atomic_load_explicit(&l->max_connections, memory_order_relaxed)) &&
-              put_counts(o, l->row, listener_counts, ARRAY_LEN(listener_counts));
-    return whole(o, ok);
-}
-
-static json_t *listeners(const struct snapshot *snap)
-{
-    json_t *list = json_array();
-    bool    ok = true;
-    for (size_t i = 0; i < snap->conf->n_listeners; i++)
-        ok = json_array_append_new(list, listener(&snap->listeners[i])) == 0 && ok;
-    return whole(list, ok);
-}
-
-static json_t *check(const struct health_report *report, uint64_t now_ms)
+static void put_check(const struct writer *w, const struct health_report *report)
 {
     const struct probe_result *last = &report->last;
-    json_t                    *o = json_object();
-    bool                       ok = put_text(o, "status", probe_status_names[last->status]) &&
-              put_text(o, "text", probe_status_texts[last->status]) && put_text(o, "detail", last->detail) &&
-              put(o, "code", last->code >= 0 ? json_integer(last->code) : json_null()) &&
-              put_uint(o, "duration_ms", last->duration_ms) && put_bool(o, "running", report->running) &&
-              put_uint(o, "passed", report->passed) && put_uint(o, "failed", report->failed) &&
-              put_uint(o, "checks", report->checks) && put_uint(o, "failures", report->failures) &&
-              put_uint(o, "downs", report->history.downs) &&
-              put_uint(o, "changed_s", (now_ms - report->history.last_change_ms) / 1000) &&
-              put_uint(o, "down_s", health_down_ms(&report->history, now_ms) / 1000);
-    return whole(o, ok);
+    put_key(w->t, "check");
+    text_puts(w->t, "{");
+    put_text(w->t, "status", probe_status_names[last->status]);
+    put_text(w->t, "text", probe_status_texts[last->status]);
+    put_text(w->t, "detail", last->detail);
+    if (last->code >= 0)
+        put_uint(w->t, "code", (uint64_t)last->code);
+    else
+        put_null(w->t, "code");
+    put_uint(w->t, "duration_ms", last->duration_ms);
+    put_bool(w->t, "running", report->running);
+    put_uint(w->t, "passed", report->passed);
+    put_uint(w->t, "failed", report->failed);
+    put_uint(w->t, "checks", report->checks);
+    put_uint(w->t, "failures", report->failures);
+    put_uint(w->t, "downs", report->history.downs);
+    put_uint(w->t, "changed_s", (w->now_ms - report->history.last_change_ms) / 1000);
+    put_uint(w->t, "down_s", health_down_ms(&report->history, w->now_ms) / 1000);
+    text_puts(w->t, "}");
 }
 
-/* report may be NULL: no check is shown. */
-static json_t *server(const struct snap_server *s, const struct health_report *report)
+static void put_server(const struct writer *w, const struct line *line)
 {
-    json_t *o = json_object();
-    bool    ok = put_text(o, "name", s->conf->name) && put_text(o, "address", s->conf->address_text) &&
-              put_text(o, "state", server_state_names[server_state(s->live)]) &&
-              put_bool(o, "backup", s->conf->backup) && put_uint(o, "in_flight", server_in_flight(s->live)) &&
-              put_uint(o, "max_connections", server_max_connections(s->live)) &&
-              put_counts(o, s->row, server_counts, ARRAY_LEN(server_counts));
-    if (report != NULL)
-        ok = ok && put(o, "check", check(report, clock_mono_ms()));
-    return whole(o, ok);
+    const struct snap_server *s = line->server;
+    begin_item(w->t);
+    put_text(w->t, "name", s->conf->name);
+    put_text(w->t, "address", s->conf->address_text);
+    put_text(w->t, "state", server_state_names[server_state(s->live)]);
+    put_bool(w->t, "backup", s->conf->backup);
+    put_uint(w->t, "in_flight", server_in_flight(s->live));
+    put_uint(w->t, "max_connections", server_max_connections(s->live));
+    put_counts(w->t, s->row, server_counts, ARRAY_LEN(server_counts));
+    put_stat(w->t, line);
+    if (line->check != NULL)
+        put_check(w, line->check);
+    text_puts(w->t, "}");
 }
 
-static json_t *servers(const struct view *view, size_t backend)
+static void begin_backend(struct writer *w, const struct snap_backend *b)
 {
-    const struct snap_backend *b = &view->snap->backends[backend];
-    json_t                    *list = json_array();
-    bool                       ok = true;
-    for (size_t i = 0; i < b->conf->n_servers; i++) {
-        const struct health_report *report = view->health != NULL ? health_report(view->health, backend, i) : NULL;
-        ok = json_array_append_new(list, server(&b->servers[i], report)) == 0 && ok;
+    if (w->backend == b)
+        return;
+    begin_item(w->t);
+    put_text(w->t, "name", b->conf->name);
+    put_bool(w->t, "healthy", pool_is_healthy(b->pool));
+    put_uint(w->t, "waiting", pool_n_waiting(b->pool));
+    put_key(w->t, "servers");
+    text_puts(w->t, "[");
+    w->backend = b;
+}
+
+/* The servers come before their backend. */
+static void on_server_line(void *user, const struct line *line)
+{
+    struct writer *w = user;
+    begin_backend(w, line->backend);
+    if (line->kind == ROW_SERVER) {
+        put_server(w, line);
+        return;
     }
-    return whole(list, ok);
+    text_puts(w->t, "]");
+    put_stat(w->t, line);
+    put_history(w, line->row);
+    text_puts(w->t, "}");
 }
 
-static json_t *backend(const struct view *view, size_t index)
+static void put_backends(struct writer *w)
 {
-    const struct snap_backend *b = &view->snap->backends[index];
-    json_t                    *o = json_object();
-    bool ok = put_text(o, "name", b->conf->name) && put_bool(o, "healthy", pool_is_healthy(b->pool)) &&
-              put_uint(o, "waiting", pool_n_waiting(b->pool)) && put(o, "servers", servers(view, index));
-    return whole(o, ok);
+    struct line_filter filter = line_filter_all();
+    filter.types = 1 << ROW_SERVER | 1 << ROW_BACKEND;
+    filter.legends = true;
+    put_key(w->t, "backends");
+    text_puts(w->t, "[");
+    (void)lines_each(w->view, &filter, on_server_line, w);
+    text_puts(w->t, "]");
 }
 
-static json_t *backends(const struct view *view)
+/* ---- certificates ---- */
+
+static void put_date(struct text *t, const char *key, int64_t seconds)
 {
-    json_t *list = json_array();
-    bool    ok = true;
-    for (size_t i = 0; i < view->snap->conf->n_backends; i++)
-        ok = json_array_append_new(list, backend(view, i)) == 0 && ok;
-    return whole(list, ok);
+    char      when[32] = "?";
+    time_t    at = (time_t)seconds;
+    struct tm tm;
+    if (gmtime_r(&at, &tm) != NULL)
+        (void)strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    put_text(t, key, when);
 }
 
-static bool put_process(json_t *o, const struct view *view)
+static void on_certificate(void *user, const char *section, const struct tls_certificate_info *c)
 {
+    struct text *t = user;
+    int64_t      now_s = (int64_t)(clock_wall_ms() / 1000);
+    begin_item(t);
+    put_text(t, "tls", section);
+    put_text(t, "file", c->path);
+    put_text(t, "subject", c->subject);
+    put_text(t, "issuer", c->issuer);
+    put_text(t, "names", c->names);
+    put_text(t, "key", c->key);
+    put_text(t, "serial", c->serial);
+    put_date(t, "not_before", c->not_before);
+    put_date(t, "not_after", c->not_after);
+    put_key(t, "days_left");
+    text_add(t, "%lld", (long long)(c->not_after - now_s) / 86400);
+    put_bool(t, "expired", now_s > c->not_after);
+    text_puts(t, "}");
+}
+
+static void put_certificates(struct writer *w)
+{
+    put_key(w->t, "certificates");
+    text_puts(w->t, "[");
+    certificates_each(w->view, on_certificate, w->t);
+    text_puts(w->t, "]");
+}
+
+/* ---- the process ---- */
+
+static void on_info(void *user, size_t pos, const char *name, const char *tags, const struct value *value)
+{
+    (void)pos, (void)tags;
+    put_value(user, name, value);
+}
+
+static void put_process(struct writer *w)
+{
+    const struct view        *view = w->view;
     const struct conf_global *global = &view->snap->conf->global;
-    return put_text(o, "node", global->node) && put_text(o, "version", PACKAGE_VERSION) &&
-           put_uint(o, "pid", (uint64_t)getpid()) &&
-           put_uint(o, "uptime_s", (clock_mono_ms() - view->started_mono_ms) / 1000) &&
-           put_text(o, "state", view->state) && put_bool(o, "accepting", view->accepting) &&
-           put_bool(o, "healthy", view_is_healthy(view)) && put_uint(o, "workers", global->workers) &&
-           put_uint(o, "max_connections", view->max_connections) && put_workers(o, stats_workers(view->snap->stats));
+    put_text(w->t, "node", global->node);
+    put_text(w->t, "version", PACKAGE_VERSION);
+    put_uint(w->t, "pid", (uint64_t)getpid());
+    put_uint(w->t, "uptime_s", (w->now_ms - view->started_mono_ms) / 1000);
+    put_text(w->t, "state", view->state);
+    put_bool(w->t, "accepting", view->accepting);
+    put_bool(w->t, "healthy", view_is_healthy(view));
+    put_uint(w->t, "workers", global->workers);
+    put_uint(w->t, "max_connections", view->max_connections);
+    for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
+        put_uint(w->t, worker_counter_names[i], counters_sum(stats_workers(view->snap->stats), i));
+    put_key(w->t, "info");
+    text_puts(w->t, "{");
+    info_each(view, on_info, w->t);
+    text_puts(w->t, "}");
+    put_uint(w->t, "history_step_s", HISTORY_STEP_S);
 }
 
 void render_json(const struct view *view, struct text *out)
 {
-    json_t *o = json_object();
-    bool  ok = put_process(o, view) && put(o, "listeners", listeners(view->snap)) && put(o, "backends", backends(view));
-    char *text = ok ? json_dumps(o, JSON_INDENT(2)) : NULL;
-    json_decref(o);
-    if (text == NULL)
-        out->failed = true;
-    else
-        text_puts(out, text);
-    free(text);
+    struct writer w = {.t = out, .view = view, .now_ms = clock_mono_ms()};
+    text_puts(out, "{");
+    put_process(&w);
+    put_listeners(&w);
+    put_backends(&w);
+    put_certificates(&w);
+    text_puts(out, "}\n");
 }

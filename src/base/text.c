@@ -62,6 +62,18 @@ void text_puts(struct text *t, const char *string)
     text_put(t, string, strlen(string));
 }
 
+/* Not printf(): statistics are mostly numbers, thousands of them in an answer. */
+void text_put_uint(struct text *t, uint64_t n)
+{
+    char   digits[20]; /* of 2^64 - 1 */
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    text_put(t, digits + at, sizeof digits - at);
+}
+
 void text_put_line_part(struct text *t, const char *string)
 {
     for (struct slice s = slice_str(string); s.len > 0;) {

@@ -18,6 +18,7 @@ struct text {
 void text_add(struct text *t, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void text_put(struct text *t, const char *bytes, size_t len);
 void text_puts(struct text *t, const char *string);
+void text_put_uint(struct text *t, uint64_t n); /* decimal */
 /* Free text made fit to be part of a line: a control character or a byte that is no UTF-8 becomes '?'. */
 void text_put_line_part(struct text *t, const char *string);
 /* A JSON string, quotes included; a byte that is no UTF-8 becomes U+FFFD. */

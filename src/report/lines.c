@@ -147,9 +147,9 @@ static void show_frontend(const struct pass *p, const struct row *row, const str
                                         COLUMN_COMP_OUT, COLUMN_COMP_BYP,     COLUMN_COMP_RSP,  COLUMN_H1SESS,
                                         COLUMN_H2SESS,   COLUMN_H3SESS,       COLUMN_REQ_OTHER, COLUMN_H1REQ,
                                         COLUMN_H2REQ,    COLUMN_H3REQ};
-    struct line              l = begin(row, row->name, "FRONTEND");
     if (!wants(p, row))
         return;
+    struct line l = begin(row, row->name, "FRONTEND");
     l.listener = listener;
     put_client_side(&l);
     put_session_rate(&l, p->now_ms);
@@ -186,9 +186,9 @@ static const char *listener_status(const struct view *view, const struct snap_li
 static void show_bind(const struct pass *p, const struct snap_listener *listener, size_t n)
 {
     const struct snap_bind *bind = &listener->binds[n];
-    struct line             l = begin(bind->row, listener->conf->name, bind->row->name);
     if (!wants(p, bind->row))
         return;
+    struct line l = begin(bind->row, listener->conf->name, bind->row->name);
     struct addr at = p->view->engine != NULL
                          ? engine_bound(p->view->engine, (size_t)(listener - p->view->snap->listeners), n)
                          : listener->conf->bind[n];
@@ -333,9 +333,9 @@ static void show_server(const struct pass *p, size_t backend, size_t server)
 {
     const struct snap_backend *b = &p->view->snap->backends[backend];
     const struct snap_server  *s = &b->servers[server];
-    struct line                l = begin(s->row, b->conf->name, s->conf->name);
     if (!wants(p, s->row) || is_hidden(p->filter, s->live))
         return;
+    struct line l = begin(s->row, b->conf->name, s->conf->name);
     l.backend = b;
     l.server = s;
     l.check = p->view->health != NULL ? health_report(p->view->health, backend, server) : NULL;
@@ -386,9 +386,9 @@ static void show_backend(const struct pass *p, size_t index)
     static const enum column zeros[] = {COLUMN_DREQ, COLUMN_COMP_IN, COLUMN_COMP_OUT, COLUMN_COMP_BYP, COLUMN_COMP_RSP};
     const struct snap_backend *b = &p->view->snap->backends[index];
     const struct gauge        *waiting = pool_waiting_gauge(b->pool);
-    struct line                l = begin(b->row, b->conf->name, "BACKEND");
     if (!wants(p, b->row))
         return;
+    struct line l = begin(b->row, b->conf->name, "BACKEND");
     l.backend = b;
     put_server_side(&l, p->now_ms);
     put_zeros(&l, zeros, ARRAY_LEN(zeros));

@@ -41,7 +41,7 @@ def test_counters_follow_sessions_while_they_live(mqgate, serve):
 
 @pytest.mark.parametrize("path, status", [("/haproxy_stats;json;mqgate", 200), ("/haproxy_stats;json;mqgate;norefresh", 200),
                                           ("/haproxy_health", 200), ("/haproxy_health?x=1", 404), ("/", 404),
-                                          ("/haproxy_healthy", 404), ("/metrics", 404)])
+                                          ("/haproxy_healthy", 404), ("/metrics", 200), ("/metric", 404)])
 def test_paths(mqgate, path, status):
     gate = mqgate(conf(1883))
     found, headers, body = gate.get(path)

@@ -183,7 +183,7 @@ START_TEST(what_is_nowhere_is_404_and_says_what_there_is)
     ck_assert_ptr_nonnull(strstr(peer_body(peer), "/haproxy_health\n"));
     ck_assert_ptr_nonnull(strstr(peer_body(peer), "/haproxy_stats;json\n"));
     peer_close(peer);
-    expect_status("GET /haproxy_stats HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 404);
+    expect_status("GET /haproxy_stat HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 404);
     expect_status("OPTIONS * HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", 404);
 }
 END_TEST

@@ -9,10 +9,13 @@
 #include "admin/auth.h"
 #include "admin/basic.h"
 #include "admin/form.h"
+#include "admin/page.h"
 #include "admin/render_json.h"
 #include "admin/render_text.h"
 #include "admin/uri.h"
+#include "base/clock.h"
 #include "base/ct.h"
+#include "report/history.h"
 #include "unit/admin/fixture.h"
 #include "unit/admin/suites.h"
 
@@ -385,31 +388,66 @@ START_TEST(json_tells_of_the_last_check)
 }
 END_TEST
 
-/* What malloc() would do: the n-th call fails. */
-static size_t allocations_left;
-
-static void *failing_malloc(size_t size)
-{
-    return allocations_left == 0 ? NULL : (allocations_left--, malloc(size));
-}
-
-START_TEST(json_without_memory_is_no_json)
+START_TEST(json_has_haproxys_columns_of_every_line)
 {
     struct fixture f;
-    char          *text = NULL;
-    size_t         n = 0;
     fixture_snapshot(&f);
-    json_set_alloc_funcs(failing_malloc, free);
-    for (; text == NULL; n++) {
-        allocations_left = n;
-        struct text out = {0};
-        render_json(&f.view, &out);
-        text = text_take(&out);
-        ck_assert_uint_lt(n, 10000);
-    }
-    ck_assert_uint_gt(n, 100);
-    free(text);
+    atomic_store(&f.listener->row->sessions.now, 3);
+    json_t       *json = render(&f);
+    const json_t *l = json_array_get(json_object_get(json, "listeners"), 0);
+    const json_t *b = json_array_get(json_object_get(json, "backends"), 0);
+    ck_assert_int_eq(integer_at(json_object_get(l, "stat"), "scur"), 3);
+    ck_assert_str_eq(string_at(json_object_get(l, "stat"), "svname"), "FRONTEND");
+    ck_assert_uint_eq(json_array_size(json_object_get(l, "binds")), 2);
+    ck_assert_str_eq(string_at(json_array_get(json_object_get(l, "binds"), 1), "addr"), "[::]:1883");
+    ck_assert_str_eq(string_at(json_object_get(b, "stat"), "svname"), "BACKEND");
+    const json_t *server = json_object_get(json_array_get(json_object_get(b, "servers"), 0), "stat");
+    ck_assert_str_eq(string_at(server, "svname"), "broker1");
+    ck_assert_int_eq(integer_at(server, "lastsess"), -1);
+    ck_assert_str_eq(string_at(json_object_get(json, "info"), "node"), "node-1");
+    ck_assert_uint_eq(json_array_size(json_object_get(json, "certificates")), 0);
+    json_decref(json);
     fixture_snapshot_free(&f);
+}
+END_TEST
+
+START_TEST(json_has_the_last_minutes)
+{
+    struct fixture f;
+    fixture_snapshot(&f);
+    f.view.history = history_new();
+    ck_assert_ptr_nonnull(f.view.history);
+    for (int second = 0; second <= 2 * HISTORY_STEP_S; second++) {
+        atomic_store(&f.listener->row->sessions.now, (uint32_t)second);
+        history_tick(f.view.history, f.snap);
+        uint64_t now_ms = clock_mono_ms();
+        while (clock_mono_ms() == now_ms)
+            continue; /* a rate needs time to pass */
+    }
+    json_t       *json = render(&f);
+    const json_t *l = json_array_get(json_object_get(json, "listeners"), 0);
+    const json_t *points = json_object_get(json_object_get(l, "history"), "sessions");
+    ck_assert_uint_eq(json_array_size(points), 2);
+    ck_assert_int_eq(json_integer_value(json_array_get(points, 0)), HISTORY_STEP_S);
+    ck_assert_int_eq(json_integer_value(json_array_get(points, 1)), 2 * HISTORY_STEP_S);
+    json_decref(json);
+    history_free(f.view.history);
+    fixture_snapshot_free(&f);
+}
+END_TEST
+
+START_TEST(the_page_carries_what_it_was_told_and_no_markup_of_it)
+{
+    struct reply page = reply_page(&(struct page_facts){.admin = true, .status = "DONE", .scope = "\"><b>&'"});
+    ck_assert_uint_eq(page.status, 200);
+    ck_assert_ptr_nonnull(strstr(page.body, "<body data-admin=\"1\" data-status=\"DONE\" "
+                                            "data-scope=\"&#34;&#62;&#60;b&#62;&#38;&#39;\">"));
+    ck_assert_str_eq(page.headers[0].name, "content-security-policy");
+    free(page.owned);
+    page = reply_page(&(struct page_facts){.admin = false});
+    ck_assert_ptr_nonnull(strstr(page.body, "<body data-admin=\"\" data-status=\"\" data-scope=\"\">"));
+    ck_assert_ptr_null(strstr(page.body, "@@"));
+    free(page.owned);
 }
 END_TEST
 
@@ -433,6 +471,8 @@ TCase *pure_tcase(void)
     tcase_add_test(tc, json_tells_of_listeners);
     tcase_add_test(tc, json_tells_of_servers);
     tcase_add_test(tc, json_tells_of_the_last_check);
-    tcase_add_test(tc, json_without_memory_is_no_json);
+    tcase_add_test(tc, json_has_haproxys_columns_of_every_line);
+    tcase_add_test(tc, json_has_the_last_minutes);
+    tcase_add_test(tc, the_page_carries_what_it_was_told_and_no_markup_of_it);
     return tc;
 }

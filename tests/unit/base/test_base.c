@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/logline.h"
+#include "base/text.h"
 #include "support/unit.h"
 #include "unit/base/suites.h"
 
@@ -22,6 +23,21 @@ START_TEST(an_address_is_written_as_it_was_read)
         char        text[ADDR_TEXT_MAX];
         ck_assert(addr_parse(good[i], &a));
         ck_assert_str_eq(addr_format(&a, text), good[i]);
+    }
+}
+END_TEST
+
+START_TEST(numbers_of_any_size_are_written_in_full)
+{
+    static const struct {
+        uint64_t    n;
+        const char *text;
+    } numbers[] = {{0, "0"}, {9, "9"}, {10, "10"}, {UINT64_MAX, "18446744073709551615"}};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+        struct text t = {.at = NULL};
+        text_put_uint(&t, numbers[i].n);
+        ck_assert_str_eq(t.at, numbers[i].text);
+        text_fini(&t);
     }
 }
 END_TEST
@@ -350,6 +366,7 @@ int main(void)
     tcase_add_test(tc, a_full_ring_drops_lines_and_counts_them);
     tcase_add_loop_test(tc, lines_of_another_thread_arrive_whole_in_order_and_wake_their_reader, 0, 2);
     tcase_add_test(tc, an_error_grows_context_and_never_overflows);
+    tcase_add_test(tc, numbers_of_any_size_are_written_in_full);
     suite_add_tcase(suite, tc);
     suite_add_tcase(suite, meter_tcase());
     suite_add_tcase(suite, tcplog_tcase());
