@@ -65,17 +65,31 @@ static struct period period_at(uint64_t word, uint64_t now_ms)
     return (struct period){.second = second, .before = passed == 1 ? p.events : 0};
 }
 
-void rate_add(struct rate *r, uint64_t now_ms)
+static uint32_t period_rate(const struct period *p, uint64_t now_ms)
+{
+    return p->events + (uint32_t)((uint64_t)p->before * (1000 - now_ms % 1000) / 1000);
+}
+
+bool rate_take(struct rate *r, uint32_t limit, uint64_t now_ms)
 {
     uint64_t      was = atomic_load_explicit(&r->word, memory_order_relaxed);
     struct period p;
     do {
         p = period_at(was, now_ms);
+        if (limit != 0 && period_rate(&p, now_ms) >= limit)
+            return false;
         if (p.events < EVENTS_MASK)
             p.events++;
     } while (
         !atomic_compare_exchange_weak_explicit(&r->word, &was, pack(p), memory_order_relaxed, memory_order_relaxed));
     peak_note(&r->peak, p.events);
+    return true;
+}
+
+void rate_add(struct rate *r, uint64_t now_ms)
+{
+    bool taken = rate_take(r, 0, now_ms);
+    (void)taken;
 }
 
 uint32_t rate_read(const struct rate *r, uint64_t now_ms)
@@ -83,7 +97,7 @@ uint32_t rate_read(const struct rate *r, uint64_t now_ms)
     struct period p = period_at(atomic_load_explicit(&r->word, memory_order_relaxed), now_ms);
     if (p.events == 0 && p.before <= 1) /* as HAProxy: a very low rate does not flap */
         return p.before;
-    return p.events + (uint32_t)((uint64_t)p.before * (1000 - now_ms % 1000) / 1000);
+    return period_rate(&p, now_ms);
 }
 
 uint32_t rate_wait_ms(const struct rate *r, uint32_t limit, uint64_t now_ms)

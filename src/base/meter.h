@@ -40,6 +40,9 @@ struct rate {
 void rate_add(struct rate *r, uint64_t now_ms); /* now_ms is monotonic, in all calls */
 /* Events a second now. */
 uint32_t rate_read(const struct rate *r, uint64_t now_ms);
+/* One more event, unless limit a second are there already; 0: any number. Its idea of "a second" is that of
+ * rate_read(), but for one event of the second before, which does not last beyond its share here. */
+bool rate_take(struct rate *r, uint32_t limit, uint64_t now_ms) MUST_CHECK;
 /* How long until another event stays within limit a second; 0: now. */
 uint32_t rate_wait_ms(const struct rate *r, uint32_t limit, uint64_t now_ms);
 

@@ -141,6 +141,12 @@ struct conf_backend {
     uint32_t            tries; /* at least 1 */
 };
 
+/* Of each client address; 0: no limit. */
+struct conf_per_source {
+    uint32_t max_connections;
+    uint32_t rate_limit; /* sessions a second */
+};
+
 struct conf_listener {
     const char                *name;
     struct addr               *bind;
@@ -151,7 +157,8 @@ struct conf_listener {
     enum conf_proxy_in         proxy_protocol;
     struct conf_networks       proxy_from;
     uint32_t                   max_connections; /* 0: only the global limit */
-    struct conf_networks       allow;           /* empty: everybody */
+    struct conf_per_source     per_source;
+    struct conf_networks       allow; /* empty: everybody */
     struct conf_networks       deny;
     uint32_t                   backlog;
     struct conf_keepalive      tcp_keepalive;

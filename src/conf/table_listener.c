@@ -47,14 +47,17 @@ static const struct option keepalive_options[] = {
 
 static const struct section keepalive_section = {keepalive_options, NULL, sizeof(struct conf_keepalive)};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_per_source, field)
+
 static const struct option per_source_options[] = {
-    {"max_connections", OPTION_U32, NOT_YET, .min = 0, .max = ANY_COUNT, .def = "0",
+    {"max_connections", OPTION_U32, AT(max_connections), .min = 0, .max = MILLION, .def = "0",
      .doc = "Connections of one client address at a time; past it they are refused. 0: no limit."},
-    {"rate_limit", OPTION_U32, NOT_YET, .min = 0, .max = MILLION, .def = "0",
+    {"rate_limit", OPTION_U32, AT(rate_limit), .min = 0, .max = MILLION, .def = "0",
      .doc = "Sessions that one client address may begin each second; past it they are refused. 0: no limit."},
     {0}};
 
-static const struct section per_source_section = {per_source_options, NULL, 0};
+static const struct section per_source_section = {per_source_options, NULL, sizeof(struct conf_per_source)};
 
 static const struct option mqtt_options[] = {
     {"max_connect_size", OPTION_SIZE, NOT_YET, .min = 64, .max = MIB, .def = "64KiB",
@@ -146,8 +149,9 @@ static const struct option listener_options[] = {
             "global limit holds."},
     {"rate_limit", OPTION_U32, NOT_YET, .min = 0, .max = MILLION, .def = "0",
      .doc = "Sessions begun each second; past it they wait, at most timeouts.queue. 0: no limit."},
-    {"per_source", OPTION_GROUP, NOT_YET, .section = &per_source_section,
-     .doc = "Limits for one client address; in IPv6 for one /64."},
+    {"per_source", OPTION_GROUP, AT(per_source), .section = &per_source_section,
+     .doc = "Limits for one client address; in IPv6 for one /64. What counts is the address in an honoured PROXY "
+            "header, where there is one; a header that names none (LOCAL, UNKNOWN) is charged to nobody."},
     {"allow", OPTION_NETWORKS, AT(allow), .min = 0, .max = 4096, .def = "",
      .doc = "Networks that clients may come from; others are refused. Empty: any. deny is looked at first. What "
             "counts is the address in an honoured PROXY header, where there is one."},

@@ -48,30 +48,48 @@ static bool take_room_or_pause(struct worker *w)
     return false;
 }
 
-/* Refused before there is a session: with a reset, so that nothing lingers, and a count. */
-static bool refuse(struct worker *w, const struct snap_bind *bind, int fd, const struct addr *peer)
-{
-    struct snap_listener *listener = bind->listener;
-    uint32_t              most = atomic_load_explicit(&listener->max_connections, memory_order_relaxed);
-    enum count            why;
-    if (listener->conf->proxy_protocol == PROXY_IN_OFF && !session_allows(listener->conf, peer))
-        why = COUNT_DENIED_CONNECTIONS;
-    else if (!gauge_take(&listener->row->sessions, most))
-        why = COUNT_DENIED_LIMIT;
-    else
-        return false;
-    count_in(w, bind->row, why, 1);
-    count_in(w, bind->row, COUNT_CLOSED, 1);
-    sock_reset(fd);
-    return true;
-}
-
 static void count_accepted(struct worker *w, const struct snap_bind *bind)
 {
     counter_add(&w->counters[WORKER_ACCEPTED], 1);
     count_in(w, bind->row, COUNT_CONNECTIONS, 1);
     rate_add(&bind->listener->row->connection_rate, w->now_ms);
     rate_add(&stats_totals(w->snap->stats)->connection_rate, w->now_ms);
+}
+
+/* False, and counted, when a limit or a rule forbids it. Without a PROXY header to come peer is the client. */
+static bool let_in(struct worker *w, const struct snap_bind *bind, const struct addr *peer, uint32_t *source)
+{
+    struct snap_listener *listener = bind->listener;
+    uint32_t              most = atomic_load_explicit(&listener->max_connections, memory_order_relaxed);
+    bool                  is_known = listener->conf->proxy_protocol == PROXY_IN_OFF;
+    *source = 0;
+    if (is_known && !session_allows(listener->conf, peer)) {
+        count_in(w, bind->row, COUNT_DENIED_CONNECTIONS, 1);
+        return false;
+    }
+    if (!gauge_take(&listener->row->sessions, most)) {
+        count_in(w, bind->row, COUNT_DENIED_LIMIT, 1);
+        return false;
+    }
+    if (is_known && !session_take_source(w, bind, peer, source)) {
+        gauge_sub(&listener->row->sessions);
+        return false;
+    }
+    return true;
+}
+
+/* A session, or else a reset, so that nothing lingers, and false. */
+static bool welcome(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer)
+{
+    uint32_t source;
+    count_accepted(w, bind);
+    if (!let_in(w, bind, peer, &source)) {
+        count_in(w, bind->row, COUNT_CLOSED, 1);
+        sock_reset(fd);
+        return false;
+    }
+    session_begin(w, bind, fd, peer, source);
+    return true;
 }
 
 /* The rate limits of the whole process that an operator may set; who does not fit waits in the kernel's queue. */
@@ -101,12 +119,8 @@ static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
             return;
         int fd = listener_accept(a->fd, &peer);
         int error = errno;
-        if (fd >= 0)
-            count_accepted(w, a->bind);
-        if (fd >= 0 && !refuse(w, a->bind, fd, &peer)) {
-            session_begin(w, a->bind, fd, &peer);
+        if (fd >= 0 && welcome(w, a->bind, fd, &peer))
             continue;
-        }
         engine_give_room(w->engine);
         if (fd < 0 && error != EAGAIN)
             out_of_descriptors(w, error);

@@ -33,10 +33,13 @@ static enum step client_is_known(struct session *s)
     return session_step_to(s, ST_HANDSHAKE);
 }
 
-static enum step without_header(struct session *s)
+/* By its address, which is the real one now. */
+static enum step check_client(struct session *s)
 {
     if (!session_allows(s->listener->conf, &s->client))
         return session_step_fail(s, WHY_DENIED);
+    if (!session_take_source(s->worker, s->bind, &s->client, &s->source))
+        return session_step_fail(s, WHY_SOURCE_LIMIT);
     return client_is_known(s);
 }
 
@@ -69,9 +72,7 @@ static enum step with_header(struct session *s, const struct proxyhdr *hdr, size
         buf_give(&s->worker->bufs, s->flow[UP].buf);
         s->flow[UP].buf = NULL;
     }
-    if (hdr->has_addr && !session_allows(s->listener->conf, &s->client))
-        return session_step_fail(s, WHY_DENIED);
-    return client_is_known(s);
+    return hdr->has_addr ? check_client(s) : client_is_known(s);
 }
 
 /* Reads once more for the header. STEP_NEXT: there are new bytes, or the end. */
@@ -123,7 +124,7 @@ enum step step_proxy_header(struct session *s)
             continue;
         if (required)
             return session_step_fail(s, buf_len(up->buf) == 0 ? WHY_CLIENT_CLOSED : WHY_PROXY_BAD);
-        return without_header(s);
+        return check_client(s);
     }
 }
 
@@ -133,7 +134,7 @@ void proxy_header_timed_out(struct session *s)
         session_close(s, WHY_PROXY_TIMEOUT);
         return;
     }
-    if (without_header(s) == STEP_NEXT)
+    if (check_client(s) == STEP_NEXT)
         session_advance(s);
 }
 

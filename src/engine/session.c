@@ -192,6 +192,29 @@ void session_side_reset(struct side *d, int fd)
     d->writable = true;
 }
 
+bool session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client, uint32_t *place)
+{
+    const struct snap_listener *listener = bind->listener;
+    const struct source_limits  limits = {listener->conf->per_source.max_connections,
+                                          listener->conf->per_source.rate_limit};
+    *place = 0;
+    if (listener->sources == NULL)
+        return true;
+    switch (sources_take(listener->sources, client, &limits, w->now_ms, place)) {
+    case SOURCE_UNTRACKED:
+        count_in(w, bind->row, COUNT_SOURCES_UNTRACKED, 1);
+        return true;
+    case SOURCE_TOO_MANY:
+        count_in(w, bind->row, COUNT_DENIED_SOURCE_CONNECTIONS, 1);
+        return false;
+    case SOURCE_TOO_FAST:
+        count_in(w, bind->row, COUNT_DENIED_SOURCE_RATE, 1);
+        return false;
+    default:
+        return true;
+    }
+}
+
 static uint64_t make_id(struct worker *w)
 {
     enum { COUNTER_BITS = 40, WORKER_BITS = 8 };
@@ -200,21 +223,22 @@ static uint64_t make_id(struct worker *w)
            count;
 }
 
-static void give_up_begin(struct worker *w, const struct snap_bind *bind, int fd)
+static void give_up_begin(struct worker *w, const struct snap_bind *bind, int fd, uint32_t source)
 {
     counter_add(&w->counters[WORKER_OUT_OF_MEMORY], 1);
     count_in(w, bind->row, COUNT_INTERNAL_ERRORS, 1);
     count_in(w, bind->row, COUNT_CLOSED, 1);
     gauge_sub(&bind->listener->row->sessions);
+    sources_give(bind->listener->sources, source, w->now_ms);
     engine_give_room(w->engine);
     sock_reset(fd);
 }
 
-void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer)
+void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer, uint32_t source)
 {
     struct session *s = calloc(1, sizeof *s);
     if (s == NULL) {
-        give_up_begin(w, bind, fd);
+        give_up_begin(w, bind, fd, source);
         return;
     }
     s->worker = w;
@@ -223,6 +247,7 @@ void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     s->bind = bind;
     gauge_add(&bind->row->sessions);
     s->client = *peer;
+    s->source = source;
     s->id = make_id(w);
     s->begun_ms = w->now_ms;
     side_init(s, CLIENT, fd);
@@ -282,6 +307,8 @@ static enum count end_count(const struct session *s, enum session_state ended_in
         return COUNT_NO_SERVER;
     case WHY_NO_MEMORY:
         return COUNT_INTERNAL_ERRORS;
+    case WHY_SOURCE_LIMIT:
+        return COUNTS; /* counted by which limit it was */
     default:
         return ended_in == ST_RELAY || s->why == WHY_SHUTDOWN || s->why == WHY_KILLED ? COUNTS : COUNT_REQUEST_ERRORS;
     }
@@ -319,7 +346,7 @@ void session_side_close(struct session *s, int which)
     struct side *d = &s->side[which];
     ev_io_stop(s->worker->loop, &d->io);
     stream_fini(&d->stream);
-    if (s->why == WHY_DENIED)
+    if (s->why == WHY_DENIED || s->why == WHY_SOURCE_LIMIT)
         sock_reset(d->stream.fd);
     else
         sock_close(d->stream.fd);
@@ -354,6 +381,7 @@ void session_close(struct session *s, enum why why)
         pool_leave(s->listener->backend->pool, w->index, &s->waiter);
     session_enter(s, ST_CLOSED);
     session_release_server(s);
+    sources_give(s->listener->sources, s->source, w->now_ms);
     session_side_close(s, CLIENT);
     session_side_close(s, SERVER);
     buf_give(&w->bufs, s->flow[UP].buf);

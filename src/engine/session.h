@@ -75,6 +75,7 @@ struct session {
     uint8_t               server_index; /* in the backend */
     uint8_t               n_tries;
     bool                  redispatched; /* a later try went to another server */
+    uint32_t              source;       /* its place in the listener's table of sources; 0: none */
     int                   error;        /* errno of the last try to reach a server */
     uint64_t              tried;        /* servers, a bit each */
     uint64_t              id;
@@ -96,14 +97,17 @@ struct session {
     struct session       *again_prev, *again_next;
 };
 
-/* Takes fd over, closing it when there is no memory for a session. */
-void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer);
+/* Takes fd over, and the place in the listener's table of sources; gives both back when there is no memory. */
+void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer, uint32_t source);
 /* Does all that can be done now. */
 void session_advance(struct session *s);
 /* The deadline of the state it is in has passed. */
 void session_timed_out(struct session *s);
 /* Of allow and deny, deny first. */
 bool session_allows(const struct conf_listener *conf, const struct addr *client);
+/* Of per_source: a place for client in the table of sources; false, and counted, when a limit forbids it. The place may
+ * be 0: there is no table, or no room in it. */
+bool session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client, uint32_t *place);
 /* A slot may be free: the session waits in ST_QUEUE. */
 void session_retry_queue(struct session *s);
 /* Idempotent; s stays readable until the loop turns. */

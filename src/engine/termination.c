@@ -15,6 +15,7 @@ static const char causes[WHY_COUNT] = {
     [WHY_IDLE] = 'c',
     [WHY_HALF_CLOSED] = 'c',
     [WHY_DENIED] = 'P',
+    [WHY_SOURCE_LIMIT] = 'P',
     [WHY_PROXY_UNTRUSTED] = 'P',
     [WHY_PROXY_BAD] = 'P',
     [WHY_PROXY_TIMEOUT] = 'c',
@@ -66,6 +67,8 @@ static char phase(const struct session *s)
 {
     if (s->why == WHY_FIRST_BYTE_TIMEOUT)
         return 'R'; /* a server is there already, but it is the client's first words that did not come */
+    if (s->why == WHY_SOURCE_LIMIT)
+        return 'C'; /* as HAProxy has it where a limit of its own forbids the connection to a server */
     if (s->why == WHY_KILLED && s->state == ST_RELAY)
         return '-'; /* as HAProxy has it for "shutdown session" */
     return phases[s->state];

@@ -10,6 +10,7 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_IDLE] = "idle_timeout",
     [WHY_HALF_CLOSED] = "half_closed_timeout",
     [WHY_DENIED] = "denied",
+    [WHY_SOURCE_LIMIT] = "source_limit",
     [WHY_PROXY_UNTRUSTED] = "proxy_header_untrusted",
     [WHY_PROXY_BAD] = "proxy_header_bad",
     [WHY_PROXY_TIMEOUT] = "proxy_header_timeout",

@@ -14,6 +14,7 @@ enum why {
     WHY_IDLE,            /* timeouts.idle */
     WHY_HALF_CLOSED,     /* timeouts.half_closed */
     WHY_DENIED,          /* by allow and deny, once the PROXY header told who it is */
+    WHY_SOURCE_LIMIT,    /* by per_source, once the PROXY header told who it is */
     WHY_PROXY_UNTRUSTED, /* a PROXY header is due or came, and not from proxy_from */
     WHY_PROXY_BAD,
     WHY_PROXY_TIMEOUT,

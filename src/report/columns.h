@@ -135,7 +135,8 @@
     X(COLUMN_MQGATE_DENIED_LIMIT, "mqgate_denied_limit", "MCP")                                                        \
     X(COLUMN_MQGATE_PROXY_ERRORS, "mqgate_proxy_errors", "MCP")                                                        \
     X(COLUMN_MQGATE_NO_SERVER, "mqgate_no_server", "MCP")                                                              \
-    X(COLUMN_MQGATE_CARRIED, "mqgate_carried", "MCP")
+    X(COLUMN_MQGATE_CARRIED, "mqgate_carried", "MCP")                                                                  \
+    X(COLUMN_MQGATE_DENIED_SOURCE, "mqgate_denied_source", "MCP")
 
 #define COLUMN_ENUM(id, name, tags) id,
 enum column { COLUMNS(COLUMN_ENUM) COLUMNS_N };

@@ -123,6 +123,8 @@ static void put_client_side(struct line *l)
     put_u64(l, COLUMN_MQGATE_TLS12_CUR, tls12);
     put_u64(l, COLUMN_MQGATE_TLS13_CUR, tls > tls12 ? tls - tls12 : 0);
     put_count(l, COLUMN_MQGATE_DENIED_LIMIT, COUNT_DENIED_LIMIT);
+    put_u64(l, COLUMN_MQGATE_DENIED_SOURCE,
+            row_sum(l->row, COUNT_DENIED_SOURCE_CONNECTIONS) + row_sum(l->row, COUNT_DENIED_SOURCE_RATE));
     put_count(l, COLUMN_MQGATE_PROXY_ERRORS, COUNT_PROXY_ERRORS);
     put_count(l, COLUMN_MQGATE_NO_SERVER, COUNT_NO_SERVER);
 }

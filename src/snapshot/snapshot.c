@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/macros.h"
 #include "conf/load.h"
@@ -125,6 +126,18 @@ static bool build_binds(struct snapshot *snap, struct snap_listener *listener)
     return true;
 }
 
+static bool build_sources(struct snap_listener *listener)
+{
+    const struct conf_per_source *limits = &listener->conf->per_source;
+    uint8_t                       key[SIPHASH_KEY_BYTES];
+    if (limits->max_connections == 0 && limits->rate_limit == 0)
+        return true;
+    if (getrandom(key, sizeof key, 0) != sizeof key) /* not with so few bytes, says getrandom(2) */
+        return false;
+    listener->sources = sources_new(SOURCES_DEFAULT_ENTRIES, key);
+    return listener->sources != NULL;
+}
+
 static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, struct snap_listener *listener)
 {
     listener->conf = conf;
@@ -134,7 +147,7 @@ static bool build_listener(struct snapshot *snap, const struct conf_listener *co
     atomic_init(&listener->max_connections, conf->max_connections);
     listener->row = stats_proxy(snap->stats, ROW_FRONTEND, conf->name);
     listener->binds = calloc(conf->n_bind, sizeof *listener->binds);
-    return listener->row != NULL && listener->binds != NULL && build_binds(snap, listener);
+    return listener->row != NULL && listener->binds != NULL && build_binds(snap, listener) && build_sources(listener);
 }
 
 static bool build_tables(struct snapshot *snap)
@@ -183,6 +196,7 @@ static void free_listener(struct snap_listener *listener)
     for (size_t i = 0; listener->binds != NULL && i < listener->conf->n_bind; i++)
         row_unref(listener->binds[i].row);
     free(listener->binds);
+    sources_free(listener->sources);
     row_unref(listener->row);
 }
 

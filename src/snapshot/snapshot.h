@@ -10,6 +10,7 @@
 #include "tls/context.h"
 #include "tls/ticket.h"
 #include "upstream/pool.h"
+#include "upstream/sources.h"
 
 struct snap_server {
     const struct conf_server *conf;
@@ -41,9 +42,10 @@ struct snap_bind {
 struct snap_listener {
     const struct conf_listener  *conf;
     struct snap_backend         *backend;
-    struct tls_server           *tls;   /* NULL: plain; owned by the snapshot's list */
-    struct snap_bind            *binds; /* conf->n_bind of them; owned */
-    struct row                  *row;   /* one reference; its sessions are the connections now, of all workers */
+    struct tls_server           *tls;     /* NULL: plain; owned by the snapshot's list */
+    struct snap_bind            *binds;   /* conf->n_bind of them; owned */
+    struct row                  *row;     /* one reference; its sessions are the connections now, of all workers */
+    struct sources              *sources; /* NULL: no limits on them; owned */
     _Atomic uint32_t             max_connections; /* in force; 0: no limit of its own */
     _Atomic(enum listener_state) state;           /* the main thread sets it */
 };

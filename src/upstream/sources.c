@@ -1,0 +1,346 @@
+/* The table: buckets of a few entries; the keyed hash of a source names its bucket and gives its fingerprint.
+ *
+ * What an entry is, is one word: fingerprint, second of the last change, connections now. Every change is one
+ * compare-and-swap of it, and so
+ * - to claim an entry and to count the first connection in it is one step: nobody sees it claimed and free.
+ * - an entry with connections keeps its fingerprint: only words without connections are replaced or forgotten, and
+ *   the swap fails if a connection came in between. A place that a session holds is its own until it gives it back.
+ * - an entry that was silent when a thread looked is replaced only if it still is: whoever took and gave it meanwhile
+ *   has put the second of that into the word, so that it is not the same word again.
+ * - the details behind the word are touched only by those who hold a connection in the entry, or have their proof of
+ *   whose they are with them: a count carries its fingerprint, and begins anew with another; a rate is over two seconds
+ *   after its last event, before anybody else may claim the entry (PAUSE_S); the address hashes to the fingerprint, and
+ *   is not shown when it does not (its claimer has not yet written it). The last holder writes nothing after its give.
+ *
+ * Two threads that look for the same new source at once choose the same entry, as both take the first that may be
+ * claimed; one swap fails, and its thread looks again and finds the other's. Only if an entry before it becomes free to
+ * claim just then may a source have two entries. From then on all find the first of them, and the second is left to
+ * fade: a source may then have as many connections more than its limit as there are threads that raced, once.
+ *
+ * Two sources of one bucket with the same 32 bits of fingerprint would be counted as one. Nobody can aim at that
+ * without the key, and by chance a newcomer meets it once in 500 million times. */
+#include "upstream/sources.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/meter.h"
+
+enum { CONNECTIONS_BITS = 20, SECOND_BITS = 12 };
+enum { SECONDS = 1 << SECOND_BITS }; /* after which the second of a word comes round again, for a moment */
+enum { CLOCKS_APART_S = 16 };        /* a change that is in the future by less was just now, on another clock */
+enum { SILENT_S = SOURCES_SILENT_MS / 1000 };
+enum { PAUSE_S = 3 };           /* of a forgotten entry, until its rate is over */
+enum { NEVER_USED, FORGOTTEN }; /* fingerprints that no source has */
+
+struct entry {
+    uint32_t fingerprint;
+    uint32_t second; /* of the last change, modulo SECONDS */
+    uint32_t connections;
+};
+
+struct details {
+    _Atomic uint64_t bits; /* of the address: IPv4's 32, IPv6's first 64 */
+    _Atomic bool     is_ip6;
+    _Atomic uint64_t ever; /* fingerprint, connections */
+    struct rate      rate;
+};
+
+/* The words of a bucket are beside each other, as most are only looked at. */
+struct bucket {
+    _Atomic uint64_t words[SOURCES_BUCKET];
+    struct details   details[SOURCES_BUCKET];
+};
+
+struct sources {
+    uint8_t       key[SIPHASH_KEY_BYTES];
+    uint32_t      n_buckets;
+    struct bucket buckets[];
+};
+
+/* What is looked for. */
+struct wanted {
+    uint64_t bits;
+    bool     is_ip6;
+    uint32_t fingerprint;
+    uint32_t bucket;
+};
+
+static struct entry unpack(uint64_t word)
+{
+    return (struct entry){(uint32_t)(word >> (SECOND_BITS + CONNECTIONS_BITS)),
+                          (uint32_t)(word >> CONNECTIONS_BITS) & (SECONDS - 1),
+                          (uint32_t)word & ((1u << CONNECTIONS_BITS) - 1)};
+}
+
+static uint64_t pack(uint32_t fingerprint, uint64_t now_ms, uint32_t connections)
+{
+    return (uint64_t)fingerprint << (SECOND_BITS + CONNECTIONS_BITS) |
+           (now_ms / 1000 & (SECONDS - 1)) << CONNECTIONS_BITS | connections;
+}
+
+static uint32_t silent_s(const struct entry *e, uint64_t now_ms)
+{
+    uint32_t passed = (uint32_t)(now_ms / 1000 - e->second) & (SECONDS - 1);
+    return passed > SECONDS - CLOCKS_APART_S ? 0 : passed;
+}
+
+/* Somebody's, and not only a memory of it. */
+static bool is_used(const struct entry *e, uint64_t now_ms)
+{
+    return e->fingerprint > FORGOTTEN && (e->connections > 0 || silent_s(e, now_ms) < SILENT_S);
+}
+
+static bool may_be_claimed(uint64_t word, uint64_t now_ms)
+{
+    struct entry e = unpack(word);
+    if (e.fingerprint == FORGOTTEN)
+        return silent_s(&e, now_ms) >= PAUSE_S;
+    return e.fingerprint == NEVER_USED || !is_used(&e, now_ms);
+}
+
+struct sources *sources_new(uint32_t entries, const uint8_t key[SIPHASH_KEY_BYTES])
+{
+    uint32_t        n = entries / SOURCES_BUCKET;
+    struct sources *t = calloc(1, sizeof *t + n * sizeof t->buckets[0]);
+    if (t == NULL)
+        return NULL;
+    memcpy(t->key, key, sizeof t->key);
+    t->n_buckets = n;
+    return t;
+}
+
+void sources_free(struct sources *t)
+{
+    free(t);
+}
+
+/* ---- addresses ---- */
+
+static uint64_t big_endian(const uint8_t *bytes, size_t n)
+{
+    uint64_t word = 0;
+    for (size_t i = 0; i < n; i++)
+        word = word << 8 | bytes[i];
+    return word;
+}
+
+static uint64_t hash(const struct sources *t, uint64_t bits, bool is_ip6)
+{
+    uint8_t bytes[sizeof bits + 1];
+    memcpy(bytes, &bits, sizeof bits);
+    bytes[sizeof bits] = is_ip6;
+    return siphash(t->key, bytes, sizeof bytes);
+}
+
+static uint32_t fingerprint_of(uint64_t hashed)
+{
+    uint32_t fingerprint = (uint32_t)(hashed >> 32);
+    return fingerprint > FORGOTTEN ? fingerprint : FORGOTTEN + 1;
+}
+
+static struct wanted look_for(const struct sources *t, const struct addr *client)
+{
+    const struct addr a = addr_from_sockaddr(&client->sa); /* a PROXY header may tell of IPv4 in IPv6 */
+    struct wanted     w = {.is_ip6 = a.sa.sa_family == AF_INET6};
+    if (w.is_ip6)
+        w.bits = big_endian(a.in6.sin6_addr.s6_addr, 8);
+    else
+        w.bits = ntohl(a.in.sin_addr.s_addr);
+    uint64_t hashed = hash(t, w.bits, w.is_ip6);
+    w.fingerprint = fingerprint_of(hashed);
+    w.bucket = (uint32_t)hashed & (t->n_buckets - 1);
+    return w;
+}
+
+static struct addr address_of(uint64_t bits, bool is_ip6)
+{
+    uint8_t ip[16] = {0};
+    for (size_t i = 0; i < 8; i++)
+        ip[i] = (uint8_t)(bits >> (56 - 8 * i));
+    return is_ip6 ? addr_from_ip6(ip, 0) : addr_from_ip4(ip + 4, 0);
+}
+
+/* ---- taking and giving ---- */
+
+/* Places are counted from 1 over all buckets. */
+static uint32_t place_of(uint32_t bucket, uint32_t i)
+{
+    return bucket * SOURCES_BUCKET + i + 1;
+}
+
+/* The entry that has the fingerprint, or else the first that may be claimed, or SOURCES_BUCKET. *word is what it was
+ * when looked at. */
+static uint32_t choose(const struct sources *t, const struct wanted *w, uint64_t now_ms, uint64_t *word)
+{
+    uint32_t chosen = SOURCES_BUCKET;
+    for (uint32_t i = 0; i < SOURCES_BUCKET; i++) {
+        uint64_t there = atomic_load(&t->buckets[w->bucket].words[i]);
+        if (unpack(there).fingerprint == w->fingerprint) {
+            *word = there;
+            return i;
+        }
+        if (chosen == SOURCES_BUCKET && may_be_claimed(there, now_ms)) {
+            *word = there;
+            chosen = i;
+        }
+    }
+    return chosen;
+}
+
+static void count_ever(struct details *d, uint32_t fingerprint)
+{
+    uint64_t was = atomic_load_explicit(&d->ever, memory_order_relaxed), now;
+    do {
+        if (was >> 32 != fingerprint)
+            now = (uint64_t)fingerprint << 32 | 1;
+        else
+            now = (uint32_t)was < UINT32_MAX ? was + 1 : was;
+    } while (!atomic_compare_exchange_weak_explicit(&d->ever, &was, now, memory_order_relaxed, memory_order_relaxed));
+}
+
+/* The place is taken: what hangs on it. */
+static enum source_verdict count_taken(struct sources *t, const struct wanted *w, uint32_t i, uint32_t most_a_second,
+                                       uint64_t now_ms, uint32_t *place)
+{
+    struct details *d = &t->buckets[w->bucket].details[i];
+    atomic_store_explicit(&d->bits, w->bits, memory_order_relaxed);
+    atomic_store_explicit(&d->is_ip6, w->is_ip6, memory_order_relaxed);
+    if (!rate_take(&d->rate, most_a_second, now_ms)) {
+        sources_give(t, place_of(w->bucket, i), now_ms);
+        return SOURCE_TOO_FAST;
+    }
+    count_ever(d, w->fingerprint);
+    *place = place_of(w->bucket, i);
+    return SOURCE_LET_IN;
+}
+
+enum source_verdict sources_take(struct sources *t, const struct addr *client, const struct source_limits *limits,
+                                 uint64_t now_ms, uint32_t *place)
+{
+    const struct wanted w = look_for(t, client);
+    *place = 0;
+    for (;;) { /* again only when another thread has got somewhere with the same entry */
+        uint64_t word;
+        uint32_t i = choose(t, &w, now_ms, &word);
+        if (i == SOURCES_BUCKET)
+            return SOURCE_UNTRACKED;
+        struct entry e = unpack(word);
+        if (e.fingerprint == w.fingerprint && limits->connections != 0 && e.connections >= limits->connections)
+            return SOURCE_TOO_MANY;
+        if (e.connections >= SOURCES_CONNECTIONS)
+            return SOURCE_UNTRACKED;
+        if (atomic_compare_exchange_strong(&t->buckets[w.bucket].words[i], &word,
+                                           pack(w.fingerprint, now_ms, e.connections + 1)))
+            return count_taken(t, &w, i, limits->rate, now_ms, place);
+    }
+}
+
+void sources_give(struct sources *t, uint32_t place, uint64_t now_ms)
+{
+    if (place == 0)
+        return;
+    uint32_t          index = place - 1;
+    _Atomic uint64_t *at = &t->buckets[index / SOURCES_BUCKET].words[index % SOURCES_BUCKET];
+    uint64_t          word = atomic_load(at), less;
+    do {
+        struct entry e = unpack(word);
+        less = pack(e.fingerprint, now_ms, e.connections - 1);
+    } while (!atomic_compare_exchange_weak(at, &word, less));
+}
+
+/* ---- looking ---- */
+
+uint32_t sources_size(const struct sources *t)
+{
+    return t->n_buckets * SOURCES_BUCKET;
+}
+
+uint32_t sources_used(const struct sources *t, uint64_t now_ms)
+{
+    uint32_t n = 0;
+    for (uint32_t place = 0; place < sources_size(t); place++) {
+        struct entry e = unpack(t->buckets[place / SOURCES_BUCKET].words[place % SOURCES_BUCKET]);
+        n += is_used(&e, now_ms);
+    }
+    return n;
+}
+
+static bool read_entry(const struct sources *t, uint32_t bucket, uint32_t i, uint64_t now_ms, struct source *out)
+{
+    const struct details *d = &t->buckets[bucket].details[i];
+    struct entry          e = unpack(atomic_load(&t->buckets[bucket].words[i]));
+    if (!is_used(&e, now_ms))
+        return false;
+    uint64_t bits = atomic_load(&d->bits), ever = atomic_load(&d->ever);
+    bool     is_ip6 = atomic_load(&d->is_ip6);
+    if (fingerprint_of(hash(t, bits, is_ip6)) != e.fingerprint)
+        return false;
+    uint32_t silent = silent_s(&e, now_ms);
+    *out = (struct source){
+        .place = place_of(bucket, i),
+        .address = address_of(bits, is_ip6),
+        .connections = e.connections,
+        .connections_ever = ever >> 32 == e.fingerprint ? (uint32_t)ever : 0,
+        .rate = rate_read(&d->rate, now_ms),
+        .expires_ms = silent < SILENT_S ? (SILENT_S - silent) * 1000 : 0,
+    };
+    return true;
+}
+
+void sources_each(const struct sources *t, uint64_t now_ms, void (*fn)(void *user, const struct source *source),
+                  void *user)
+{
+    struct source source;
+    for (uint32_t b = 0; b < t->n_buckets; b++) {
+        for (uint32_t i = 0; i < SOURCES_BUCKET; i++) {
+            if (read_entry(t, b, i, now_ms, &source))
+                fn(user, &source);
+        }
+    }
+}
+
+bool sources_find(const struct sources *t, const struct addr *client, uint64_t now_ms, struct source *out)
+{
+    const struct wanted w = look_for(t, client);
+    uint64_t            word;
+    uint32_t            i = choose(t, &w, now_ms, &word);
+    return i < SOURCES_BUCKET && unpack(word).fingerprint == w.fingerprint && read_entry(t, w.bucket, i, now_ms, out);
+}
+
+/* ---- forgetting ---- */
+
+static enum source_forget forget(struct bucket *bucket, size_t i, uint64_t word, uint64_t now_ms)
+{
+    struct entry e = unpack(word);
+    if (!is_used(&e, now_ms))
+        return SOURCE_UNKNOWN;
+    if (e.connections > 0)
+        return SOURCE_IN_USE;
+    if (!atomic_compare_exchange_strong(&bucket->words[i], &word, pack(FORGOTTEN, now_ms, 0)))
+        return SOURCE_IN_USE; /* just now */
+    /* Nobody claims it before PAUSE_S. A thread that was held up here for longer would only lessen a count for show. */
+    atomic_store_explicit(&bucket->details[i].ever, 0, memory_order_relaxed);
+    return SOURCE_FORGOTTEN;
+}
+
+enum source_forget sources_forget(struct sources *t, const struct addr *client, uint64_t now_ms)
+{
+    const struct wanted w = look_for(t, client);
+    uint64_t            word;
+    uint32_t            i = choose(t, &w, now_ms, &word);
+    if (i == SOURCES_BUCKET || unpack(word).fingerprint != w.fingerprint)
+        return SOURCE_UNKNOWN;
+    return forget(&t->buckets[w.bucket], i, word, now_ms);
+}
+
+void sources_forget_all(struct sources *t, uint64_t now_ms)
+{
+    for (uint32_t b = 0; b < t->n_buckets; b++) {
+        for (size_t i = 0; i < SOURCES_BUCKET; i++) {
+            enum source_forget not_asked_for = forget(&t->buckets[b], i, t->buckets[b].words[i], now_ms);
+            (void)not_asked_for;
+        }
+    }
+}

@@ -1,0 +1,71 @@
+/* upstream/sources.h: who the clients of a listener are: connections now, ever and a second, for each IPv4 address and
+ * each /64 of IPv6, and limits on them. IPv4 in IPv6 is IPv4.
+ *
+ * A table of fixed size that all workers share without a lock; no call waits for another. Memory is bounded whatever
+ * comes, and untouched parts of the table cost none. A source for which there is no place is let in and not counted. */
+#ifndef MQGATE_UPSTREAM_SOURCES_H
+#define MQGATE_UPSTREAM_SOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/siphash.h"
+
+enum { SOURCES_SILENT_MS = 30 * 1000 };   /* an entry without connections may be replaced after this long */
+enum { SOURCES_CONNECTIONS = 1000000 };   /* the most that are counted of one source */
+enum { SOURCES_BUCKET = 8 };              /* entries: a source has its place among so many */
+enum { SOURCES_DEFAULT_ENTRIES = 65536 }; /* about 3 MiB once all have been used */
+
+struct sources;
+
+/* entries: a power of two, at least SOURCES_BUCKET. The key is secret and random, so that nobody can choose sources
+ * that meet in one place. NULL when memory is out. */
+struct sources *sources_new(uint32_t entries, const uint8_t key[SIPHASH_KEY_BYTES]);
+void            sources_free(struct sources *t); /* NULL is fine */
+
+struct source_limits {
+    uint32_t connections; /* at a time; 0: any number */
+    uint32_t rate;        /* a second; 0: any number */
+};
+
+enum source_verdict {
+    SOURCE_LET_IN,
+    SOURCE_UNTRACKED, /* let in too; there is no place to count it in */
+    SOURCE_TOO_MANY,
+    SOURCE_TOO_FAST
+};
+
+/* One more connection from client, whose port does not matter. Only what is let in is counted. *place: for
+ * sources_give(); 0 unless the verdict is SOURCE_LET_IN. now_ms is monotonic in all calls; threads may differ a bit. */
+enum source_verdict sources_take(struct sources *t, const struct addr *client, const struct source_limits *limits,
+                                 uint64_t now_ms, uint32_t *place) MUST_CHECK;
+/* That connection is over. Place 0: nothing. */
+void sources_give(struct sources *t, uint32_t place, uint64_t now_ms);
+
+struct source {
+    uint32_t    place;
+    struct addr address; /* of IPv6 the first of the /64; port 0 */
+    uint32_t    connections;
+    uint32_t    connections_ever;
+    uint32_t    rate;       /* a second */
+    uint32_t    expires_ms; /* until it may be replaced, if nothing changes; to a second */
+};
+
+uint32_t sources_size(const struct sources *t);
+/* Entries that have connections or are not silent for long. */
+uint32_t sources_used(const struct sources *t, uint64_t now_ms);
+/* Those, one by one. What changes meanwhile may be missing, never wrong. */
+void sources_each(const struct sources *t, uint64_t now_ms, void (*fn)(void *user, const struct source *source),
+                  void *user);
+/* The one of client. */
+bool sources_find(const struct sources *t, const struct addr *client, uint64_t now_ms, struct source *out) MUST_CHECK;
+
+enum source_forget { SOURCE_FORGOTTEN, SOURCE_UNKNOWN, SOURCE_IN_USE };
+
+/* Forgets the one of client, unless it has connections. */
+enum source_forget sources_forget(struct sources *t, const struct addr *client, uint64_t now_ms);
+/* All that have none. */
+void sources_forget_all(struct sources *t, uint64_t now_ms);
+
+#endif
