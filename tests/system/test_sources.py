@@ -1,0 +1,306 @@
+"""Limits for each client address, and the table of sources behind them."""
+import contextlib
+import csv
+import ipaddress
+import re
+import socket
+import time
+
+import pytest
+
+import proxyproto as pp
+from mqgate import SLACK, conf, until
+from servers import Echo, ends
+
+ONE, OTHER = "127.0.0.11", "127.0.0.12"
+DST = ("127.0.0.1", 1883)
+ENTRY = re.compile(r"0x[0-9a-f]+: key=(\S+) use=(\d+) exp=(\d+) conn_cnt=(\d+) conn_rate\(1000\)=(\d+) conn_cur=(\d+)")
+
+
+@pytest.fixture
+def echo(serve):
+    return serve(Echo)
+
+
+def limited(to, limits, proxied=False, **kwargs):
+    listener = {"per_source": limits}
+    if proxied:
+        listener |= {"proxy_protocol": "accept", "proxy_from": ["127.0.0.0/8"]}
+    return conf(to, listener=listener, **kwargs)
+
+
+def says_hello(client):
+    client.sendall(b"hello")
+    return client.recv(100) == b"hello"
+
+
+def is_served(client):
+    """The session begins, or is refused with a reset."""
+    try:
+        return says_hello(client)
+    except (ConnectionResetError, BrokenPipeError):
+        return False
+
+
+def is_let_in(gate, source=ONE):
+    with contextlib.suppress(ConnectionResetError), gate.connect(source=source) as client:
+        return is_served(client)
+    return False
+
+
+def proxied(gate, header, source="127.0.0.1"):
+    client = gate.connect(source=source)
+    client.sendall(header)
+    return client
+
+
+def v2(ip):
+    return pp.v2((ip, 4000), DST if ":" not in ip else ("::1", 1883))
+
+
+def entries(gate, arguments="in"):
+    """Entries of an answer to "show table": use, conn_cnt, conn_rate, conn_cur and exp by key."""
+    answer = gate.control(f"show table {arguments}").rstrip("\n").splitlines()
+    if not answer:
+        return {}
+    assert re.fullmatch(r"# table: in, type: ip, size:\d+, used:\d+", answer[0])
+    found = [ENTRY.fullmatch(line).groups() for line in answer[1:]]
+    assert all(0 <= int(entry[2]) <= 30000 for entry in found)
+    return {key: (int(use), int(ever), int(rate), int(now)) for key, use, _, ever, rate, now in found}
+
+
+def denied(gate):
+    stats = gate.listener_stats()
+    return stats["denied_source_connections"], stats["denied_source_rate"]
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+def test_past_its_limit_a_source_is_reset_and_no_other_is(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 3}))
+    inside = [gate.connect(source=ONE) for _ in range(3)]
+    assert all(says_hello(client) for client in inside)
+    for n in range(5):
+        with contextlib.suppress(ConnectionResetError), gate.connect(source=ONE) as refused:
+            assert ends(refused)[0] == "reset"
+        until(lambda: denied(gate) == (n + 1, 0), "the refusal to be counted")
+        assert is_let_in(gate, OTHER)
+    inside.pop().close()
+    until(lambda: entries(gate, f"in key {ONE}")[ONE][3] == 2, "the place to be given back")
+    inside.append(gate.connect(source=ONE))
+    assert says_hello(inside[-1])
+    for client in inside:
+        client.close()
+    until(lambda: gate.listener_stats()["open"] == 0, "all sessions to end")
+    stats = gate.listener_stats()
+    assert stats["connections"] == stats["closed"] == 14
+    assert (entries(gate)[ONE][1], entries(gate)[OTHER][1]) == (4, 5)
+
+
+def test_a_source_is_held_to_its_limit_over_all_workers(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 5}, global_={"workers": 4}))
+    clients = [gate.connect(source=ONE) for _ in range(40)]
+    assert sum(is_served(client) for client in clients) == 5
+    assert denied(gate) == (35, 0)
+    for client in clients:
+        client.close()
+    until(lambda: entries(gate)[ONE] [3] == 0, "the places to be given back")
+
+
+def test_past_its_rate_a_source_is_reset_until_time_has_passed(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"rate_limit": 10}))
+    begun = time.monotonic()
+    served = sum(is_let_in(gate) for _ in range(40))
+    if time.monotonic() - begun < 0.9:
+        assert 10 <= served <= 20
+    assert denied(gate) == (0, 40 - served)
+    assert is_let_in(gate, OTHER)
+    until(lambda: is_let_in(gate), "the source to be let in again")
+
+
+def test_the_listener_s_limit_takes_no_place_of_a_source(mqgate, echo):
+    configuration = limited(echo.port, {"max_connections": 2})
+    configuration["listeners"][0]["max_connections"] = 1
+    gate = mqgate(configuration)
+    with gate.connect(source=ONE) as client:
+        assert says_hello(client)
+        for _ in range(3):
+            assert not is_let_in(gate)
+        assert entries(gate)[ONE][1:] == (1, entries(gate)[ONE][2], 1)
+    assert denied(gate) == (0, 0)
+
+
+def test_refused_sources_are_counted_in_csv(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 1}))
+    with gate.connect(source=ONE) as client:
+        assert says_hello(client)
+        for _ in range(4):
+            assert not is_let_in(gate)
+        rows = list(csv.DictReader(gate.control("show stat").rstrip("\n").splitlines()))
+    assert {row["svname"]: row["mqgate_denied_source"] for row in rows} == {
+        "FRONTEND": "4", "sock-1": "4", "s0": "", "BACKEND": ""} | {
+        row["svname"]: "4" for row in rows if row["# pxname"] == "in"}
+
+
+# --- PROXY headers ---------------------------------------------------------------------------------------------------
+
+def test_the_client_that_a_proxy_header_names_is_charged(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 2}, proxied=True))
+    inside = [proxied(gate, pp.v1(("192.0.2.1", 4000), DST)), proxied(gate, v2("192.0.2.1"))]
+    assert all(says_hello(client) for client in inside)
+    with proxied(gate, v2("192.0.2.1")) as refused:
+        assert ends(refused)[0] == "reset"
+    end = gate.wait_end(why="source_limit")
+    assert end["client"].startswith("192.0.2.1:")
+    with proxied(gate, v2("192.0.2.2")) as other:
+        assert says_hello(other)
+        assert {key: entry[3] for key, entry in entries(gate).items()} == {"192.0.2.1": 2, "192.0.2.2": 1}
+    assert denied(gate) == (1, 0)
+    assert gate.listener_stats()["request_errors"] == 0
+    for client in inside:
+        client.close()
+
+
+def test_past_its_rate_a_client_behind_a_proxy_is_refused(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"rate_limit": 3}, proxied=True))
+    served = 0
+    for _ in range(12):
+        with proxied(gate, v2("192.0.2.1")) as client:
+            served += is_served(client)
+    assert 3 <= served < 12
+    assert denied(gate) == (0, 12 - served)
+
+
+def test_a_64_of_ipv6_is_one_source_and_ipv4_in_ipv6_is_ipv4(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 2}, proxied=True))
+    inside = [proxied(gate, v2(ip)) for ip in ("2001:db8:1:2::1", "2001:db8:1:2:ffff::2", "::ffff:192.0.2.1",
+                                               "192.0.2.1", "2001:db8:1:3::1")]
+    assert all(says_hello(client) for client in inside)
+    for ip in ("2001:db8:1:2::3", "192.0.2.1"):
+        with proxied(gate, v2(ip)) as refused:
+            assert ends(refused)[0] == "reset"
+    with proxied(gate, v2("::ffff:192.0.2.2")) as other:
+        assert says_hello(other)
+    assert {key: entry[3] for key, entry in entries(gate).items() if entry[3]} == {
+        "2001:db8:1:2::": 2, "192.0.2.1": 2, "2001:db8:1:3::": 1}
+    assert list(entries(gate, "in key 2001:db8:1:2::abcd")) == ["2001:db8:1:2::"]
+    for client in inside:
+        client.close()
+
+
+@pytest.mark.parametrize("header", [pp.v2(command=pp.LOCAL), pp.v2(), b"PROXY UNKNOWN\r\n"],
+                         ids=["local", "unspec", "unknown"])
+def test_a_header_that_names_nobody_is_charged_to_nobody(mqgate, echo, header):
+    gate = mqgate(limited(echo.port, {"max_connections": 1, "rate_limit": 1}, proxied=True))
+    clients = [proxied(gate, header) for _ in range(10)]
+    assert all(says_hello(client) for client in clients)
+    assert entries(gate) == {}
+    for client in clients:
+        client.close()
+
+
+def test_without_a_header_the_peer_is_charged(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 1}, proxied=True))
+    with gate.connect(source=ONE) as client:
+        assert says_hello(client)
+        assert not is_let_in(gate)
+        assert is_let_in(gate, OTHER)
+    gate.wait_end(why="source_limit")
+
+
+def test_what_is_refused_before_the_client_is_known_takes_no_place(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 1}, proxied=True))
+    with proxied(gate, v2("192.0.2.1")[:20]) as client:
+        client.shutdown(socket.SHUT_WR)
+        ends(client)
+    until(lambda: gate.listener_stats()["open"] == 0, "the session to end")
+    assert all(entry[3] == 0 for entry in entries(gate).values())
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+def test_only_listeners_with_limits_have_tables(mqgate, echo):
+    configuration = limited(echo.port, {"max_connections": 10})
+    configuration["listeners"].append({"name": "free", "bind": "127.0.0.1:0", "protocol": "tcp", "backend": "out"})
+    gate = mqgate(configuration)
+    assert gate.control("show table") == "# table: in, type: ip, size:65536, used:0\n\n"
+    assert gate.control("show table in") == "# table: in, type: ip, size:65536, used:0\n\n"
+    for table in ("free", "out", "nosuch"):
+        assert gate.control(f"show table {table}") == gate.control(f"clear table {table}") == "No such table\n\n"
+
+
+def test_an_entry_tells_of_its_source(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 10}))
+    for _ in range(2):
+        assert is_let_in(gate)
+    with gate.connect(source=ONE) as client:
+        assert says_hello(client)
+        until(lambda: entries(gate)[ONE][3] == 1, "the others to be over")
+        use, ever, rate, now = entries(gate)[ONE]
+        assert (use, ever, now) == (1, 3, 1) and rate <= 3
+        assert gate.control("show table") == "# table: in, type: ip, size:65536, used:1\n\n"
+        assert list(entries(gate, f"in key {ONE}")) == [ONE]
+        assert gate.control(f"show table in key {OTHER}") == "\n"
+
+
+def test_mistakes_in_the_commands_are_answered_in_haproxy_s_words(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 10}))
+    for command, answer in {
+            "show table in key": "Key value expected",
+            "show table in key x": "Invalid key",
+            "show table in what": "Optional argument only supports key <key>",
+            "clear table": "Required arguments: <table> or <table> key <key>",
+            "clear table in what": "Required arguments: <table> or <table> key <key>",
+            "clear table in key": "Key value expected",
+            "user; show table in key 127.0.0.1": "Permission denied",
+            "user; clear table in": "Permission denied"}.items():
+        assert gate.control(command).strip("\n") == answer, command
+
+
+def test_clearing_forgets_who_has_no_connections(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 10}))
+    with gate.connect(source=ONE) as client:
+        assert says_hello(client)
+        for source in (OTHER, "127.0.0.13", "127.0.0.14"):
+            assert is_let_in(gate, source)
+        until(lambda: gate.listener_stats()["open"] == 1, "the others to be over")
+        assert gate.control(f"clear table in key {ONE}") == "Entry currently in use, cannot remove\n\n"
+        assert gate.control(f"clear table in key {OTHER}") == "\n"
+        assert set(entries(gate)) == {ONE, "127.0.0.13", "127.0.0.14"}
+        assert gate.control("clear table in key 127.0.0.99") == "\n"
+        assert gate.control("clear table in") == "\n"
+        assert set(entries(gate)) == {ONE}
+        assert is_let_in(gate, OTHER)
+        assert entries(gate)[OTHER][1] == 1
+
+
+def test_clearing_lets_a_source_begin_anew(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"rate_limit": 1}))
+    let_in = 0
+    for _ in range(5):
+        let_in += is_let_in(gate)
+        until(lambda: gate.listener_stats()["open"] == 0, "the session to end")
+        gate.control("clear table in")
+    assert let_in >= 5
+
+
+@pytest.mark.limit(120)
+def test_memory_is_bounded_whatever_the_number_of_sources(mqgate, echo):
+    gate = mqgate(limited(echo.port, {"max_connections": 1}, proxied=True, log={"access": "off"}))
+    n = 50000 // SLACK
+    first = int(ipaddress.ip_address("10.0.0.0"))
+    with proxied(gate, v2("192.0.2.1")) as held:
+        assert says_hello(held)
+        before = gate.pss_kib("Pss_Anon")
+        for i in range(n):
+            with proxied(gate, v2(str(ipaddress.ip_address(first + i * 7)))) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        until(lambda: gate.listener_stats()["open"] == 1, "the sources to be gone")
+        assert gate.pss_kib("Pss_Anon") - before < 8 * 1024 * SLACK
+        begun = time.monotonic()
+        assert len(gate.control("show table in").splitlines()) > n / 8
+        assert time.monotonic() - begun < 2 * SLACK
+        with proxied(gate, v2("192.0.2.1")) as refused:
+            assert ends(refused)[0] == "reset"
+        assert denied(gate) == (1, 0)
+        assert says_hello(held)
