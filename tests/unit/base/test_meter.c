@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/command.h"
+#include "base/macros.h"
 #include "base/meter.h"
+#include "base/siphash.h"
 #include "base/text.h"
 #include "unit/base/suites.h"
 
@@ -49,6 +51,38 @@ START_TEST(a_clock_that_is_a_turn_behind_counts_with_those_ahead)
     rate_add(&r, 6999);
     ck_assert_uint_eq(rate_read(&r, 7001), 2);
     ck_assert_uint_eq(peak_read(&r.peak), 2);
+}
+END_TEST
+
+START_TEST(a_rate_takes_no_more_than_its_limit)
+{
+    struct rate r = {0};
+    for (int i = 0; i < 4; i++)
+        ck_assert(rate_take(&r, 4, 5999));
+    ck_assert(!rate_take(&r, 4, 5999));
+    ck_assert(!rate_take(&r, 4, 6000));
+    ck_assert(rate_take(&r, 4, 6250)); /* three of them are still within a second, as far as is known */
+    ck_assert(!rate_take(&r, 4, 6250));
+    ck_assert_uint_eq(rate_read(&r, 6250), 4);
+    for (uint64_t now_ms = 10001; now_ms < 20000; now_ms += 1000)
+        ck_assert(rate_take(&r, 1, now_ms));
+    ck_assert(rate_take(&r, 0, 19000));
+}
+END_TEST
+
+/* Of the paper: key 00 01 02..., message of len bytes 00 01 02... */
+START_TEST(siphash_gives_what_its_authors_say)
+{
+    static const struct {
+        size_t   len;
+        uint64_t hash;
+    } vectors[] = {{0, 0x726fdb47dd0e0e31}, {1, 0x74f839c593dc67fd}, {7, 0xab0200f58b01d137},
+                   {8, 0x93f5f5799a932462}, {9, 0x9e0082df0ba9e4b0}, {15, 0xa129ca6149be45e5}};
+    uint8_t key[SIPHASH_KEY_BYTES];
+    for (size_t i = 0; i < sizeof key; i++)
+        key[i] = (uint8_t)i;
+    for (size_t i = 0; i < ARRAY_LEN(vectors); i++)
+        ck_assert_uint_eq(siphash(key, key, vectors[i].len), vectors[i].hash);
 }
 END_TEST
 
@@ -189,6 +223,8 @@ TCase *meter_tcase(void)
     tcase_add_test(tc, a_gauge_knows_its_peak_and_its_limit);
     tcase_add_test(tc, a_rate_fades_over_the_second_that_follows);
     tcase_add_test(tc, a_clock_that_is_a_turn_behind_counts_with_those_ahead);
+    tcase_add_test(tc, a_rate_takes_no_more_than_its_limit);
+    tcase_add_test(tc, siphash_gives_what_its_authors_say);
     tcase_add_test(tc, a_limit_says_how_long_to_wait);
     tcase_add_test(tc, no_event_of_two_threads_is_lost);
     tcase_add_test(tc, an_average_is_exact_at_first_and_follows_later);

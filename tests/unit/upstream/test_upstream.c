@@ -7,6 +7,7 @@
 
 #include "base/macros.h"
 #include "support/unit.h"
+#include "unit/upstream/suites.h"
 #include "upstream/pool.h"
 
 enum { WORKERS = 2 };
@@ -440,5 +441,6 @@ int main(void)
     Suite *suite = suite_create("upstream");
     suite_add_tcase(suite, server_tests());
     suite_add_tcase(suite, pool_tests());
+    suite_add_tcase(suite, sources_tcase());
     return unit_run(suite);
 }

@@ -1,0 +1,9 @@
+/* tests/unit/upstream/suites.h: the parts of the suite. */
+#ifndef MQGATE_TESTS_UPSTREAM_SUITES_H
+#define MQGATE_TESTS_UPSTREAM_SUITES_H
+
+#include <check.h>
+
+TCase *sources_tcase(void);
+
+#endif

@@ -1,0 +1,368 @@
+/* The table of sources: what it counts, what it forgets, and that threads do not get in each other's way. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/macros.h"
+#include "unit/upstream/suites.h"
+#include "upstream/sources.h"
+
+static const uint8_t              key[SIPHASH_KEY_BYTES] = "sixteen bytes...";
+static const struct source_limits unlimited = {0};
+enum { START = 1000 * 1000 };
+
+static struct addr at(const char *ip)
+{
+    struct addr a;
+    ck_assert_msg(addr_parse_ip(ip, &a), "%s", ip);
+    return a;
+}
+
+/* 10.x.x.x */
+static struct addr nth(uint32_t n)
+{
+    return addr_from_ip4((const uint8_t[]){10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 1883);
+}
+
+static struct sources *table_of(uint32_t entries)
+{
+    struct sources *t = sources_new(entries, key);
+    ck_assert_ptr_nonnull(t);
+    return t;
+}
+
+static enum source_verdict take(struct sources *t, struct addr client, struct source_limits limits, uint64_t now_ms,
+                                uint32_t *place)
+{
+    enum source_verdict verdict = sources_take(t, &client, &limits, now_ms, place);
+    ck_assert(*place == 0 || verdict == SOURCE_LET_IN);
+    return verdict;
+}
+
+static uint32_t let_in(struct sources *t, struct addr client, uint64_t now_ms)
+{
+    uint32_t place;
+    ck_assert_int_eq(take(t, client, unlimited, now_ms, &place), SOURCE_LET_IN);
+    ck_assert_uint_ne(place, 0);
+    return place;
+}
+
+static void come_and_go(struct sources *t, struct addr client, uint64_t now_ms)
+{
+    sources_give(t, let_in(t, client, now_ms), now_ms);
+}
+
+static struct source found(struct sources *t, struct addr client, uint64_t now_ms)
+{
+    struct source s;
+    ck_assert(sources_find(t, &client, now_ms, &s));
+    return s;
+}
+
+static bool knows(struct sources *t, struct addr client, uint64_t now_ms)
+{
+    struct source s;
+    return sources_find(t, &client, now_ms, &s);
+}
+
+START_TEST(an_entry_tells_of_its_source)
+{
+    struct sources *t = table_of(64);
+    char            text[ADDR_TEXT_MAX];
+    ck_assert(!knows(t, at("192.0.2.1"), START));
+    uint32_t first = let_in(t, at("192.0.2.1"), START), second = let_in(t, at("192.0.2.1"), START + 100);
+    ck_assert_uint_eq(first, second);
+    sources_give(t, first, START + 5000);
+    struct source s = found(t, at("192.0.2.1"), START + 15000);
+    ck_assert_str_eq(addr_format_ip(&s.address, text), "192.0.2.1");
+    ck_assert_uint_eq(s.connections, 1);
+    ck_assert_uint_eq(s.connections_ever, 2);
+    ck_assert_uint_eq(s.rate, 0);
+    ck_assert_uint_eq(s.expires_ms, 20000);
+    ck_assert_uint_eq(found(t, at("192.0.2.1"), START + 500).rate, 2);
+    ck_assert_uint_eq(found(t, at("192.0.2.1"), START + 3600 * 1000).expires_ms, 0);
+    ck_assert_uint_eq(sources_used(t, START), 1);
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(past_its_limits_a_source_is_not_let_in_and_not_counted)
+{
+    struct sources            *t = table_of(64);
+    const struct source_limits two = {.connections = 2}, three_a_second = {.rate = 3};
+    struct addr                a = at("192.0.2.1"), b = at("192.0.2.2");
+    uint32_t                   place, none;
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(take(t, a, two, START, &place), SOURCE_LET_IN);
+    ck_assert_int_eq(take(t, a, two, START, &none), SOURCE_TOO_MANY);
+    sources_give(t, place, START);
+    ck_assert_int_eq(take(t, a, two, START, &place), SOURCE_LET_IN);
+    ck_assert_uint_eq(found(t, a, START).connections_ever, 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(take(t, b, three_a_second, START, &place), SOURCE_LET_IN);
+    ck_assert_int_eq(take(t, b, three_a_second, START + 999, &none), SOURCE_TOO_FAST);
+    ck_assert_uint_eq(found(t, b, START).connections, 3);
+    ck_assert_uint_eq(found(t, b, START).connections_ever, 3);
+    ck_assert_int_eq(take(t, b, three_a_second, START + 1500, &place), SOURCE_LET_IN);
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(a_64_is_one_source_and_families_do_not_meet)
+{
+    static const struct {
+        const char *one, *other;
+        bool        same;
+    } pairs[] = {
+        {"2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff", true},
+        {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"192.0.2.1", "0:0:c000:201::1", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        struct sources *t = table_of(64);
+        come_and_go(t, at(pairs[i].one), START);
+        ck_assert_msg(knows(t, at(pairs[i].other), START) == pairs[i].same, "%s", pairs[i].other);
+        sources_free(t);
+    }
+    struct sources *t = table_of(64);
+    char            text[ADDR_TEXT_MAX];
+    come_and_go(t, addr_from_ip6((const uint8_t[16]){[10] = 0xff, 0xff, 192, 0, 2, 1}, 1), START);
+    ck_assert(knows(t, at("192.0.2.1"), START));
+    come_and_go(t, at("2001:db8:1:2::99"), START);
+    struct source s = found(t, at("2001:db8:1:2::5"), START);
+    ck_assert_str_eq(addr_format_ip(&s.address, text), "2001:db8:1:2::");
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(where_there_is_no_place_a_source_is_let_in_and_not_counted)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    uint32_t        place, places[SOURCES_BUCKET];
+    for (uint32_t i = 0; i < SOURCES_BUCKET; i++)
+        places[i] = let_in(t, nth(i), START);
+    ck_assert_int_eq(take(t, nth(99), (struct source_limits){1, 1}, START, &place), SOURCE_UNTRACKED);
+    ck_assert_int_eq(take(t, nth(99), (struct source_limits){1, 1}, START + 3600 * 1000, &place), SOURCE_UNTRACKED);
+    sources_give(t, place, START);
+    sources_give(t, places[3], START + 5000);
+    ck_assert_int_eq(take(t, nth(99), unlimited, START + 34000, &place), SOURCE_UNTRACKED); /* still remembered */
+    ck_assert_uint_eq(let_in(t, nth(99), START + 35000), places[3]);
+    ck_assert(!knows(t, nth(3), START + 35000));
+    struct source s = found(t, nth(99), START + 35000);
+    ck_assert_uint_eq(s.connections_ever, 1);
+    ck_assert_uint_eq(s.rate, 1);
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(a_clock_that_is_behind_replaces_nobody)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    uint32_t        place;
+    for (uint32_t i = 0; i < SOURCES_BUCKET; i++)
+        come_and_go(t, nth(i), START);
+    ck_assert_int_eq(take(t, nth(99), unlimited, START - 1500, &place), SOURCE_UNTRACKED);
+    ck_assert_uint_eq(sources_used(t, START - 1500), SOURCES_BUCKET);
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(no_number_of_sources_makes_the_table_grow)
+{
+    enum { ENTRIES = 1024, SOURCES = 200000 };
+    struct sources *t = table_of(ENTRIES);
+    uint32_t        place, n = 0;
+    for (uint32_t i = 0; i < SOURCES; i++) {
+        n += take(t, nth(i), unlimited, START, &place) == SOURCE_LET_IN;
+        ck_assert_uint_le(place, ENTRIES);
+        sources_give(t, place, START);
+    }
+    ck_assert_uint_eq(n, ENTRIES); /* each was taken once, and 30 seconds have not passed */
+    ck_assert_uint_eq(sources_used(t, START), sources_size(t));
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(past_what_can_be_counted_of_one_source_it_is_let_in)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    uint32_t        place;
+    for (uint32_t i = 0; i < SOURCES_CONNECTIONS; i++)
+        place = let_in(t, nth(1), START);
+    ck_assert_int_eq(take(t, nth(1), unlimited, START, &place), SOURCE_UNTRACKED);
+    ck_assert_uint_eq(found(t, nth(1), START).connections, SOURCES_CONNECTIONS);
+    sources_free(t);
+}
+END_TEST
+
+static enum source_forget forget(struct sources *t, struct addr client)
+{
+    return sources_forget(t, &client, START);
+}
+
+static void note_source(void *user, const struct source *source)
+{
+    char  text[ADDR_TEXT_MAX];
+    char *out = user;
+    (void)snprintf(out + strlen(out), 100, "%s ", addr_format_ip(&source->address, text));
+}
+
+START_TEST(who_has_no_connections_can_be_forgotten)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    char            names[1000] = "";
+    for (uint32_t i = 0; i < 5; i++)
+        come_and_go(t, nth(i), START);
+    uint32_t place = let_in(t, nth(1), START);
+    ck_assert_int_eq(forget(t, nth(1)), SOURCE_IN_USE);
+    ck_assert_int_eq(forget(t, nth(2)), SOURCE_FORGOTTEN);
+    ck_assert_int_eq(forget(t, nth(2)), SOURCE_UNKNOWN);
+    sources_each(t, START, note_source, names);
+    ck_assert_str_eq(names, "10.0.0.0 10.0.0.1 10.0.0.3 10.0.0.4 ");
+    sources_forget_all(t, START);
+    ck_assert_uint_eq(sources_used(t, START), 1);
+    ck_assert_uint_eq(found(t, nth(1), START).connections, 1);
+    sources_give(t, place, START);
+    sources_free(t);
+}
+END_TEST
+
+/* Nothing of a forgotten source is left to the one that comes to its place. */
+START_TEST(a_forgotten_source_begins_anew)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    for (uint64_t now_ms = START; now_ms < START + 100 * 1000; now_ms += 1000) {
+        uint32_t place;
+        ck_assert_int_eq(take(t, nth(1), (struct source_limits){.rate = 1}, now_ms, &place), SOURCE_LET_IN);
+        ck_assert_uint_eq(found(t, nth(1), now_ms).connections_ever, 1);
+        ck_assert_uint_eq(found(t, nth(1), now_ms).rate, 1);
+        sources_give(t, place, now_ms);
+        sources_forget_all(t, now_ms);
+    }
+    sources_free(t);
+}
+END_TEST
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, ROUNDS = 100000, LIMIT = 2 };
+
+struct contest {
+    struct sources  *t;
+    _Atomic uint32_t holders, most, refused;
+};
+
+static void *contend(void *arg)
+{
+    const struct source_limits limits = {.connections = LIMIT};
+    struct contest            *c = arg;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        uint32_t place;
+        if (take(c->t, nth(1), limits, START, &place) != SOURCE_LET_IN) {
+            atomic_fetch_add(&c->refused, 1);
+            continue;
+        }
+        uint32_t now = atomic_fetch_add(&c->holders, 1) + 1, most = atomic_load(&c->most);
+        while (now > most && !atomic_compare_exchange_weak(&c->most, &most, now))
+            continue;
+        atomic_fetch_sub(&c->holders, 1);
+        sources_give(c->t, place, START);
+    }
+    return NULL;
+}
+
+static void run_threads(void *(*fn)(void *arg), void *arg)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, fn, arg), 0);
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+}
+
+START_TEST(many_threads_never_hold_more_than_the_limit_of_a_source)
+{
+    struct contest c = {.t = table_of(SOURCES_BUCKET)};
+    run_threads(contend, &c);
+    ck_assert_uint_le(atomic_load(&c.most), LIMIT);
+    struct source s = found(c.t, nth(1), START);
+    ck_assert_uint_eq(s.connections, 0);
+    ck_assert_uint_eq(s.connections_ever, THREADS * ROUNDS - atomic_load(&c.refused));
+    ck_assert_uint_eq(sources_used(c.t, START), 1);
+    sources_free(c.t);
+}
+END_TEST
+
+/* Twice as many sources as there are places, on a clock that runs so fast that places are replaced all the time, and
+ * forgotten, and shown. */
+struct crowd {
+    struct sources  *t;
+    _Atomic uint32_t rounds, untracked, shown;
+};
+
+static void check_shown(void *user, const struct source *source)
+{
+    struct crowd *c = user;
+    uint32_t      ip = ntohl(source->address.in.sin_addr.s_addr);
+    ck_assert_int_eq(source->address.sa.sa_family, AF_INET);
+    ck_assert_uint_eq(ip >> 8, 10 << 16);
+    ck_assert_uint_lt(ip & 0xff, 2 * SOURCES_BUCKET);
+    ck_assert_uint_le(source->connections, 3 * THREADS);
+    atomic_fetch_add(&c->shown, 1);
+}
+
+static void *crowd_in(void *arg)
+{
+    enum { HELD = 3 };
+    struct crowd *c = arg;
+    uint32_t      places[HELD] = {0};
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        uint32_t round = atomic_fetch_add(&c->rounds, 1);
+        uint64_t now_ms = START + (uint64_t)round * 500;
+        sources_give(c->t, places[i % HELD], now_ms);
+        uint32_t who = round * 2654435761u >> 28;
+        if (take(c->t, nth(who), unlimited, now_ms, &places[i % HELD]) == SOURCE_UNTRACKED)
+            atomic_fetch_add(&c->untracked, 1);
+        if (i % 64 == 0)
+            sources_each(c->t, now_ms, check_shown, c);
+        if (i % 1024 == 0)
+            sources_forget_all(c->t, now_ms);
+    }
+    for (uint32_t i = 0; i < HELD; i++)
+        sources_give(c->t, places[i], START + (uint64_t)c->rounds * 500);
+    return NULL;
+}
+
+START_TEST(places_change_hands_among_threads_and_none_is_lost)
+{
+    struct crowd c = {.t = table_of(SOURCES_BUCKET)};
+    run_threads(crowd_in, &c);
+    uint64_t end_ms = START + (uint64_t)c.rounds * 500;
+    ck_assert_uint_gt(c.shown, 0);
+    ck_assert_uint_lt(c.untracked, c.rounds);
+    for (uint32_t who = 0; who < 2 * SOURCES_BUCKET; who++)
+        ck_assert(!knows(c.t, nth(who), end_ms) || found(c.t, nth(who), end_ms).connections == 0);
+    ck_assert_uint_eq(sources_used(c.t, end_ms + 60 * 1000), 0);
+    sources_free(c.t);
+}
+END_TEST
+
+TCase *sources_tcase(void)
+{
+    TCase *tc = tcase_create("sources");
+    tcase_set_timeout(tc, 60);
+    tcase_add_test(tc, an_entry_tells_of_its_source);
+    tcase_add_test(tc, past_its_limits_a_source_is_not_let_in_and_not_counted);
+    tcase_add_test(tc, a_64_is_one_source_and_families_do_not_meet);
+    tcase_add_test(tc, where_there_is_no_place_a_source_is_let_in_and_not_counted);
+    tcase_add_test(tc, a_clock_that_is_behind_replaces_nobody);
+    tcase_add_test(tc, no_number_of_sources_makes_the_table_grow);
+    tcase_add_test(tc, past_what_can_be_counted_of_one_source_it_is_let_in);
+    tcase_add_test(tc, who_has_no_connections_can_be_forgotten);
+    tcase_add_test(tc, a_forgotten_source_begins_anew);
+    tcase_add_test(tc, many_threads_never_hold_more_than_the_limit_of_a_source);
+    tcase_add_test(tc, places_change_hands_among_threads_and_none_is_lost);
+    return tc;
+}
