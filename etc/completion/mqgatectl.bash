@@ -5,6 +5,7 @@
 # What mqgate understands, one command a line. Words in capitals stand for names; a|b is one of them.
 _mqgatectl_commands='
 clear counters all
+clear table FRONTEND
 disable frontend FRONTEND
 disable health SERVER
 disable server SERVER
@@ -45,6 +46,7 @@ show sess frontend FRONTEND
 show sess server SERVER
 show stat PROXY
 show stat typed|json|up|no-maint
+show table FRONTEND
 show tls
 show version libraries
 shutdown frontend FRONTEND

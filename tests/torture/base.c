@@ -7,6 +7,7 @@
 #include "stats/counters.h"
 #include "torture/scenario.h"
 #include "upstream/pool.h"
+#include "upstream/sources.h"
 
 static bool buffers(void)
 {
@@ -81,6 +82,22 @@ static bool servers(void)
     return done;
 }
 
+static bool sources(void)
+{
+    static const uint8_t       key[SIPHASH_KEY_BYTES] = {1};
+    const struct source_limits one = {.connections = 1};
+    struct addr                client = addr_from_ip4((const uint8_t[]){192, 0, 2, 1}, 1);
+    uint32_t                   place, none;
+    struct sources            *t = sources_new(SOURCES_DEFAULT_ENTRIES, key);
+    if (t == NULL)
+        return false;
+    (void)EXPECT(sources_take(t, &client, &one, 1000, &place) == SOURCE_LET_IN);
+    (void)EXPECT(sources_take(t, &client, &one, 1000, &none) == SOURCE_TOO_MANY);
+    sources_give(t, place, 1000);
+    sources_free(t);
+    return true;
+}
+
 /* Durations that were added before memory ran out go on working. */
 static bool durations(void)
 {
@@ -119,5 +136,6 @@ const struct scenario base_scenarios[] = {{"an arena cuts pieces", pieces},
                                           {"a log ring takes lines", log_lines},
                                           {"workers count", numbers},
                                           {"servers stand in a pool", servers},
+                                          {"a table of sources counts", sources},
                                           {"deadlines of several durations", durations},
                                           {0}};

@@ -302,7 +302,7 @@ static void sleep_until_lines_wait(struct scribe *s)
 /* Lockstep: a wake-up that is lost leaves both asleep, and the test ends by its timeout. */
 START_TEST(lines_of_another_thread_arrive_whole_in_order_and_wake_their_reader)
 {
-    struct scribe s = {.settings.wake_fd = eventfd(0, EFD_CLOEXEC), .waits = _i == 1};
+    struct scribe s = {.settings.wake_fd = eventfd(0, EFD_CLOEXEC), .settings.level = LEVEL_INFO, .waits = _i == 1};
     char          line[LOG_LINE_MAX + 1];
     uint64_t      taken = 0, last = 0;
     pthread_t     writer;
