@@ -242,19 +242,6 @@ static void take_server_verify(struct import *im, void *at, struct line *line)
     im->server_defaults.verify = (struct given){line_word(line, 1), line};
 }
 
-#define TAKE(words, function)                                                                                          \
-    {                                                                                                                  \
-        words, KEYWORD_TAKE, NULL, function                                                                            \
-    }
-#define SAME(words)                                                                                                    \
-    {                                                                                                                  \
-        words, KEYWORD_IGNORE, NULL, NULL                                                                              \
-    }
-#define LOSE(words, why)                                                                                               \
-    {                                                                                                                  \
-        words, KEYWORD_LOSE, why, NULL                                                                                 \
-    }
-
 #define SUPERVISED "mqgate runs in the foreground, and systemd or another supervisor keeps it"
 #define TUNING     "mqgate has no such thing to tune"
 #define ENVIRON    "set it in the environment that mqgate is started in"

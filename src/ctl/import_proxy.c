@@ -300,23 +300,6 @@ static void take_monitor_fail(struct import *im, void *at, struct line *line)
     lines_add(im->arena, &((struct proxy *)at)->monitor_fail, line);
 }
 
-#define TAKE(words, function)                                                                                          \
-    {                                                                                                                  \
-        words, KEYWORD_TAKE, NULL, function                                                                            \
-    }
-#define SAME(words)                                                                                                    \
-    {                                                                                                                  \
-        words, KEYWORD_IGNORE, NULL, NULL                                                                              \
-    }
-#define NOTE(words, why)                                                                                               \
-    {                                                                                                                  \
-        words, KEYWORD_NOTE, why, NULL                                                                                 \
-    }
-#define LOSE(words, why)                                                                                               \
-    {                                                                                                                  \
-        words, KEYWORD_LOSE, why, NULL                                                                                 \
-    }
-
 #define FOR_HTTP     "nothing to carry over: it is for HTTP"
 #define OTHER_CHECKS "check.type is \"tcp\", \"mqtt\", \"http\" or \"none\""
 #define OWN_LINE     "a line of the log says what global.log.format says"
@@ -446,7 +429,7 @@ static const struct keyword keywords[] = {
     LOSE("http-after-response", "mqgate changes nothing in what it carries"),
     LOSE("redirect", "mqgate answers no HTTP but that of its admin address"),
     LOSE("monitor-net", "let the load balancer ask for admin.health_uri"),
-    LOSE("stats admin", "set servers through the control socket: mqgatectl(1)"),
+    LOSE("stats admin", "whoever admin.stats_auth lets in may set servers on the page; so may mqgatectl(1)"),
     LOSE("stats scope", "the statistics show all listeners and backends"),
     LOSE("stats http-request", "admin.stats_allow and admin.stats_auth say who may see the statistics"),
     LOSE("stats", "the admin group has no option for it"),

@@ -124,6 +124,24 @@ struct keyword {
     void (*take)(struct import *im, void *at, struct line *line);
 };
 
+/* Entries of such a table. */
+#define TAKE(words, function)                                                                                          \
+    {                                                                                                                  \
+        words, KEYWORD_TAKE, NULL, function                                                                            \
+    }
+#define SAME(words)                                                                                                    \
+    {                                                                                                                  \
+        words, KEYWORD_IGNORE, NULL, NULL                                                                              \
+    }
+#define NOTE(words, why)                                                                                               \
+    {                                                                                                                  \
+        words, KEYWORD_NOTE, why, NULL                                                                                 \
+    }
+#define LOSE(words, why)                                                                                               \
+    {                                                                                                                  \
+        words, KEYWORD_LOSE, why, NULL                                                                                 \
+    }
+
 /* The first entry that fits deals with the line; one that nothing fits is lost. */
 void keywords_apply(struct import *im, const struct keyword *table, void *at, struct line *line);
 
