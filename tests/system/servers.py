@@ -1,6 +1,7 @@
 """What stands around mqgate in tests: servers in threads of the test, and real brokers and proxies as processes."""
 import contextlib
 import os
+import random
 import signal
 import socket
 import struct
@@ -30,9 +31,11 @@ def ends(sock):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the kernel gives to connections, so that none of these takes it before its server does."""
+    while True:
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", random.randrange(10000, 30000)))
+            return s.getsockname()[1]
 
 
 # --- in threads of the test ------------------------------------------------------------------------------------------
