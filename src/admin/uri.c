@@ -55,10 +55,11 @@ static enum stats_form form_of(const char *options)
     return form == STATS_JSON && strstr(options, ";mqgate") != NULL ? STATS_PLAIN_JSON : form;
 }
 
-/* behind: what follows the path. */
-static struct asked metrics_asked(const char *behind)
+/* Nothing, unless path is this one, with or without a query. */
+static struct asked metrics_asked(const char *path, const char *metrics_uri)
 {
     struct asked asked = {.endpoint = ENDPOINT_NONE};
+    const char  *behind = starts_with(path, metrics_uri) ? path + strlen(metrics_uri) : "/";
     if (*behind != '\0' && *behind != '?')
         return asked;
     struct prom_options options = prom_options_parse(*behind == '?' ? behind + 1 : NULL);
@@ -70,14 +71,12 @@ static struct asked metrics_asked(const char *behind)
 
 struct asked uri_parse(const char *uri, const struct conf_admin *admin)
 {
-    struct asked asked = {.endpoint = ENDPOINT_NONE};
     const char  *path = without_authority(uri);
+    struct asked asked = metrics_asked(path, admin->metrics_uri);
     if (strcmp(path, admin->health_uri) == 0)
         asked.endpoint = ENDPOINT_HEALTH;
-    else if (starts_with(path, admin->stats_uri))
+    else if (asked.endpoint == ENDPOINT_NONE && starts_with(path, admin->stats_uri))
         asked.endpoint = ENDPOINT_STATS;
-    else if (starts_with(path, admin->metrics_uri))
-        return metrics_asked(path + strlen(admin->metrics_uri));
     if (asked.endpoint != ENDPOINT_STATS)
         return asked;
     const char *options = path + strlen(admin->stats_uri);

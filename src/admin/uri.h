@@ -23,7 +23,8 @@ struct asked {
 /* uri as the client sent it, query included and nothing decoded; "http://host/path" counts as "/path".
  * health_uri matches the whole of it, stats_uri its beginning, as HAProxy's monitor-uri and stats uri do; options of
  * stats_uri may stand anywhere behind. Of several forms the last in the order csv, typed, json, json-schema is meant;
- * ";mqgate" makes of json the plain one. metrics_uri matches the path; a query is as of HAProxy's exporter. */
+ * ";mqgate" makes of json the plain one. metrics_uri matches the path, also
+ * where it begins with stats_uri; a query is as of HAProxy's exporter. */
 struct asked uri_parse(const char *uri, const struct conf_admin *admin);
 
 #endif

@@ -179,17 +179,15 @@ static bool uris_differ(const void *section)
     return strcmp(admin->health_uri, admin->stats_uri) != 0;
 }
 
-/* The statistics answer whatever begins with their path. */
-static bool metrics_are_not_hidden(const void *section)
+static bool metrics_differ(const void *section)
 {
     const struct conf_admin *admin = section;
-    return strcmp(admin->metrics_uri, admin->health_uri) != 0 &&
-           strncmp(admin->metrics_uri, admin->stats_uri, strlen(admin->stats_uri)) != 0;
+    return strcmp(admin->metrics_uri, admin->health_uri) != 0 && strcmp(admin->metrics_uri, admin->stats_uri) != 0;
 }
 
 static const struct rule admin_rules[] = {
     {"stats_uri", uris_differ, "the same path as health_uri; each needs its own"},
-    {"metrics_uri", metrics_are_not_hidden, "health_uri, or a path that begins with stats_uri; it needs its own"},
+    {"metrics_uri", metrics_differ, "the same path as health_uri or stats_uri; each needs its own"},
     {0}};
 
 static const struct section admin_section = {admin_options, admin_rules, sizeof(struct conf_admin)};

@@ -81,6 +81,19 @@ START_TEST(stats_options_are_found_anywhere_behind_the_prefix)
 }
 END_TEST
 
+START_TEST(metrics_are_a_path_of_their_own_with_a_query)
+{
+    static const struct conf_admin all = {.health_uri = "/ok", .stats_uri = "/", .metrics_uri = "/metrics"};
+    ck_assert_int_eq(endpoint_of("/metrics"), ENDPOINT_METRICS);
+    ck_assert_int_eq(endpoint_of("/metrics?scope=server"), ENDPOINT_METRICS);
+    ck_assert_int_eq(endpoint_of("/metricsx"), ENDPOINT_NONE);
+    ck_assert_int_eq(uri_parse("/metrics", &all).endpoint, ENDPOINT_METRICS);
+    ck_assert_int_eq(uri_parse("/metrics/", &all).endpoint, ENDPOINT_STATS);
+    ck_assert_int_eq(uri_parse("/ok", &all).endpoint, ENDPOINT_HEALTH);
+    ck_assert_int_eq(uri_parse("/ok;csv", &all).form, STATS_CSV);
+}
+END_TEST
+
 START_TEST(stats_options_say_what_is_shown)
 {
     struct asked asked = uri_parse("/haproxy_stats;up;csv?scope=eMqX;x", &conf);
@@ -457,6 +470,7 @@ TCase *pure_tcase(void)
     tcase_add_test(tc, health_is_the_whole_uri_and_nothing_else);
     tcase_add_test(tc, stats_options_are_found_anywhere_behind_the_prefix);
     tcase_add_test(tc, stats_options_say_what_is_shown);
+    tcase_add_test(tc, metrics_are_a_path_of_their_own_with_a_query);
     tcase_add_test(tc, a_form_is_read_field_by_field);
     tcase_add_test(tc, a_form_of_any_length_stays_within_its_buffers);
     tcase_add_test(tc, a_page_of_another_site_is_told_apart);
