@@ -36,13 +36,13 @@ static bool is(const char *word, const char *name)
     return strcmp(word, name) == 0;
 }
 
-static int run(const char *socket, int argc, char **argv)
+static enum ctl_status run(const char *socket, int argc, char **argv)
 {
     const char *word = argv[0];
     if (is(word, "check-health"))
         return health_run(argc - 1, argv + 1);
     if (is(word, "import"))
-        return import_run(argc - 1, argv + 1);
+        return (enum ctl_status)import_run(argc - 1, argv + 1);
     if (is(word, "info"))
         return tables_info(socket, argc - 1, argv + 1);
     if (is(word, "stat"))
@@ -79,9 +79,9 @@ int main(int argc, char **argv)
     }
     socket = dial_path(socket);
     if (optind < argc)
-        return run(socket, argc - optind, argv + optind);
+        return (int)run(socket, argc - optind, argv + optind);
     if (!isatty(STDIN_FILENO))
-        return ask_input(socket);
+        return (int)ask_input(socket);
     usage(stderr);
     return CTL_BAD_USAGE;
 }

@@ -8,7 +8,8 @@ const char *const command_level_names[] = {"user", "operator", "admin"};
 
 enum { MESSAGE_MAX = 512 };
 
-static void say(struct command_call *call, enum command_severity severity, const char *fmt, va_list ap)
+static void PRINTF_LIKE(3, 0)
+    say(struct command_call *call, enum command_severity severity, const char *fmt, va_list ap)
 {
     char message[MESSAGE_MAX];
     (void)vsnprintf(message, sizeof message, fmt, ap);

@@ -38,7 +38,7 @@ bool line_has(const struct line *line, size_t n, const char *word)
     return false;
 }
 
-static void remark_va(struct arena *arena, struct line *line, bool lost, const char *fmt, va_list ap)
+static void PRINTF_LIKE(4, 0) remark_va(struct arena *arena, struct line *line, bool lost, const char *fmt, va_list ap)
 {
     char            text[1024];
     struct remark **end = &line->remarks;

@@ -55,10 +55,10 @@ static void put_tls(const struct session *s, struct text *out)
     text_add(out, " resumed=%d verified=%d\n", facts.resumed, facts.peer_verified);
 }
 
-static void put_side(const struct session *s, int which, struct text *out)
+static void put_side(struct session *s, int which, struct text *out)
 {
     static const char *const names[] = {"client", "server"};
-    const struct side       *d = &s->side[which];
+    struct side             *d = &s->side[which]; /* libev only looks, through a pointer that is not const */
     char                     text[ADDR_TEXT_MAX];
     if (d->stream.fd < 0)
         return;
@@ -78,7 +78,7 @@ static void put_flow(const struct session *s, enum direction dir, struct text *o
              f->bytes, buf_len(f->buf), f->eof, f->shut);
 }
 
-void describe_session_whole(const struct session *s, struct text *out)
+void describe_session_whole(struct session *s, struct text *out)
 {
     char text[ADDR_TEXT_MAX];
     describe_session(s, out);

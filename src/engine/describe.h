@@ -8,6 +8,6 @@
 /* One line, that begins as HAProxy's does and goes on with key=value. */
 void describe_session(const struct session *s, struct text *out);
 /* Everything: the line, and indented ones about each side and each direction. */
-void describe_session_whole(const struct session *s, struct text *out);
+void describe_session_whole(struct session *s, struct text *out);
 
 #endif
