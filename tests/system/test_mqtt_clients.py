@@ -1,6 +1,5 @@
 """MQTT clients of three makes, over all four protocols, to mosquitto behind mqgate."""
 import os
-import pathlib
 import ssl
 import subprocess
 import threading
@@ -8,11 +7,10 @@ import threading
 import paho.mqtt.client
 import pytest
 
+from browser import NODE_MODULES
 from mqgate import DEADLINE_S, HERE, conf, until
 from pki import section
 
-# Where "npm ci" in this directory put MQTT.js, unless it was done elsewhere.
-NODE_MODULES = pathlib.Path(os.environ.get("MQGATE_NODE_MODULES", HERE / "node_modules"))
 LISTENERS = {"mqtt": ("mqtt", "broker", ""), "mqtts": ("mqtt", "broker", "edge"), "ws": ("ws", "broker-ws", ""),
              "wss": ("ws", "broker-ws", "edge")}
 

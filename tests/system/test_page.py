@@ -455,6 +455,7 @@ def test_ticked_servers_are_drained_by_the_form(mqgate, serve, chromium):
     await_page(chromium)
     chromium.click("thead input[type=checkbox]")
     assert chromium.look("document.querySelectorAll('input[name=s]:checked').length") == 3
+    assert chromium.look("document.querySelectorAll('form, .admin').length") == 2  # both of the only backend
     chromium.click("input[name=s][value=s2]")
     actions = chromium.look("[...document.querySelectorAll('select[name=action] option')].map(o => o.value)")
     assert actions == ["", "ready", "drain", "maint", "dhlth", "ehlth", "hrunn", "hnolb", "hdown", "dagent", "eagent",
