@@ -400,7 +400,8 @@ def test_top_does_nothing_between_polls_and_little_for_ten_thousand_sessions(tmp
         terminal.shows("paused")
         before, polls = cpu_s(pid), busy.polls
         time.sleep(1)  # that nothing happens can only be waited for
-        assert cpu_s(pid) - before <= 0.02 and busy.polls <= polls + 1
+        assert busy.polls <= polls + 1  # one may have been under way
+        assert cpu_s(pid) - before < 0.1 * SLACK
 
 
 def test_top_needs_a_terminal_that_it_knows(busy, tmp_path):
