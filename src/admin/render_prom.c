@@ -213,8 +213,8 @@ static void put_tls_sessions(const struct view *view, const struct writer *w)
     put_head(w, "", name, PROM_GAUGE, "TLS connections of clients now, by version.");
     for (size_t i = 0; i < view->snap->conf->n_listeners; i++) {
         const struct row *row = view->snap->listeners[i].row;
-        uint64_t          all = row_ever(row, COUNT_HANDSHAKES) - row_ever(row, COUNT_TLS_CLOSED);
-        uint64_t          tls12 = row_ever(row, COUNT_TLS_1_2) - row_ever(row, COUNT_TLS_1_2_CLOSED);
+        uint64_t          all = row_open(row, COUNT_HANDSHAKES, COUNT_TLS_CLOSED);
+        uint64_t          tls12 = row_open(row, COUNT_TLS_1_2, COUNT_TLS_1_2_CLOSED);
         const uint64_t    open[] = {tls12, all > tls12 ? all - tls12 : 0};
         for (size_t v = 0; v < ARRAY_LEN(open); v++) {
             text_add(w->out, "%s{", name);

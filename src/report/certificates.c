@@ -61,7 +61,7 @@ static void put_listener(const struct snap_listener *listener, struct text *out)
              listener->conf->tls->name, handshakes, row_sum(row, COUNT_HANDSHAKES_RESUMED),
              row_sum(row, COUNT_HANDSHAKES_FAILED));
     text_add(out, " tls12=%" PRIu64 " tls13=%" PRIu64 " open=%" PRIu64 "\n", tls12, handshakes - tls12,
-             row_ever(row, COUNT_HANDSHAKES) - row_ever(row, COUNT_TLS_CLOSED));
+             row_open(row, COUNT_HANDSHAKES, COUNT_TLS_CLOSED));
 }
 
 void report_tls(const struct view *view, struct text *out)

@@ -199,9 +199,10 @@ static struct figures look(const struct view *view)
     struct figures   f = {.view = view, .now_ms = clock_mono_ms(), .stats = view->snap->stats};
     uint64_t         up_s = (f.now_ms - view->started_mono_ms) / 1000;
     f.totals = stats_totals(f.stats);
+    uint64_t tls_ended = stats_sum(f.stats, COUNT_TLS_CLOSED); /* before their begins, as in row_open() */
     f.handshakes = stats_sum(f.stats, COUNT_HANDSHAKES);
     f.resumed = stats_sum(f.stats, COUNT_HANDSHAKES_RESUMED);
-    f.tls_now = f.handshakes - stats_sum(f.stats, COUNT_TLS_CLOSED);
+    f.tls_now = f.handshakes > tls_ended ? f.handshakes - tls_ended : 0;
     f.heap = m.arena + m.hblkhd;
     f.heap_used = m.uordblks + m.hblkhd;
     for (size_t i = 0; i < view->snap->conf->n_listeners; i++)

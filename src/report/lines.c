@@ -117,8 +117,8 @@ static void put_client_side(struct line *l)
     put_count(l, COLUMN_SSL_SESS, COUNT_HANDSHAKES);
     put_count(l, COLUMN_SSL_REUSED_SESS, COUNT_HANDSHAKES_RESUMED);
     put_count(l, COLUMN_SSL_FAILED_HANDSHAKE, COUNT_HANDSHAKES_FAILED);
-    uint64_t tls = row_ever(l->row, COUNT_HANDSHAKES) - row_ever(l->row, COUNT_TLS_CLOSED);
-    uint64_t tls12 = row_ever(l->row, COUNT_TLS_1_2) - row_ever(l->row, COUNT_TLS_1_2_CLOSED);
+    uint64_t tls = row_open(l->row, COUNT_HANDSHAKES, COUNT_TLS_CLOSED);
+    uint64_t tls12 = row_open(l->row, COUNT_TLS_1_2, COUNT_TLS_1_2_CLOSED);
     put_u64(l, COLUMN_MQGATE_SSL_CUR, tls);
     put_u64(l, COLUMN_MQGATE_TLS12_CUR, tls12);
     put_u64(l, COLUMN_MQGATE_TLS13_CUR, tls > tls12 ? tls - tls12 : 0);

@@ -182,6 +182,13 @@ uint64_t row_sum(const struct row *row, enum count which)
     return row_ever(row, which) - row->cleared[which];
 }
 
+/* The ends first: what begins and ends between the two looks must not be missing. */
+uint64_t row_open(const struct row *row, enum count begun, enum count over)
+{
+    uint64_t ended = row_ever(row, over), all = row_ever(row, begun);
+    return all > ended ? all - ended : 0;
+}
+
 void row_count(const struct stats *stats, struct row *row, enum count which, uint64_t n)
 {
     counter_add(&counters_slot(row->counters, stats->n_workers)[which], n);

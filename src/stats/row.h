@@ -65,6 +65,8 @@ void row_count_session(struct row *row, uint64_t now_ms);
  * servers, gone ones included: what happens to a session is counted in one row, the lowest that it concerns. */
 uint64_t row_ever(const struct row *row, enum count which);
 uint64_t row_sum(const struct row *row, enum count which);
+/* How many of what is counted when it begins and when it is over are there now. */
+uint64_t row_open(const struct row *row, enum count begun, enum count over);
 /* Peaks begin anew, and with `all` every counter too; what is open stays open. Main thread. */
 void row_clear(struct row *row, bool all);
 

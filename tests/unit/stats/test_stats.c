@@ -148,6 +148,10 @@ START_TEST(clearing_forgets_counts_and_peaks_but_not_what_is_open)
     ck_assert_uint_eq(row_sum(row, COUNT_CONNECTIONS), 0);
     ck_assert_uint_eq(row_ever(row, COUNT_CONNECTIONS), 2);
     ck_assert_uint_eq(gauge_now(&row->sessions), 1);
+    add(row, COUNT_HANDSHAKES, 5);
+    add(row, COUNT_TLS_CLOSED, 3);
+    row_clear(row, true);
+    ck_assert_uint_eq(row_open(row, COUNT_HANDSHAKES, COUNT_TLS_CLOSED), 2);
     row_unref(row);
     stats_free(stats);
 }
