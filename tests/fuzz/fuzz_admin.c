@@ -29,8 +29,10 @@ static void check_form(struct slice body)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *uri = strndup(size > 0 ? (const char *)data : "", size);
+    char *uri = calloc(size + 1, 1);
     FUZZ_CHECK(uri != NULL);
+    if (size > 0)
+        memcpy(uri, data, size);
     check_uri(uri);
     free(uri);
     check_form(slice_of(data, size));

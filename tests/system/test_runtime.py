@@ -482,7 +482,14 @@ def test_the_last_changes_of_state_are_kept_whatever_the_log_is(mqgate, serve, l
     server = serve(Echo)
     check = {"type": "tcp", "interval": "50ms", "fast_interval": "20ms"}
     gate = mqgate(conf(server.port, backend={"check": check}, log=log), wait=log == {"format": "logfmt"})
-    until(lambda: gate.control_path.exists() and "ready" in gate.control("show events"), "it to be ready")
+
+    def ready():
+        try:
+            return "ready" in gate.control("show events")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+
+    until(ready, "it to be ready")
     until(lambda: re.search(r"server_up|Server out/s0 is UP", gate.control("show events")), "the server to be up")
     gate.control("disable frontend in")
     server.kill()
