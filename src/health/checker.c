@@ -353,9 +353,9 @@ static void set_admin(struct checked_server *s, enum server_admin admin)
         return;
     if (admin == SERVER_MAINT) {
         stop_checks(s);
-    } else if (was == SERVER_MAINT && s->probe != NULL) {
+    } else if (was == SERVER_MAINT) {
         s->report.level = s->backend->conf->check.rise;
-        server_set_state(s->live, SERVER_UNKNOWN);
+        server_set_state(s->live, s->probe != NULL ? SERVER_UNKNOWN : SERVER_UNCHECKED);
         resume_checks(s);
     }
     history_change(&s->report.history, admin == SERVER_MAINT, false);
@@ -366,10 +366,8 @@ static void set_admin(struct checked_server *s, enum server_admin admin)
 static void force(struct checked_server *s, bool up)
 {
     const struct conf_check *check = &s->backend->conf->check;
-    if (s->probe == NULL)
-        return;
+    enum server_state        state = !up ? SERVER_DOWN : s->probe != NULL ? SERVER_UP : SERVER_UNCHECKED;
     s->report.level = up ? check->rise + check->fall - 1 : 0;
-    enum server_state state = up ? SERVER_UP : SERVER_DOWN;
     if (state != server_state(s->live))
         server_change(s, state, NULL);
 }

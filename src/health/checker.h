@@ -64,7 +64,7 @@ enum health_action {
     HEALTH_MAINT,
     HEALTH_CHECKS_ON,
     HEALTH_CHECKS_OFF, /* it stays in the state it is in */
-    HEALTH_UP,         /* until the next check says otherwise */
+    HEALTH_UP,         /* until the next check says otherwise, for good where there is none */
     HEALTH_DOWN
 };
 void health_act(struct health *h, size_t backend, size_t server, enum health_action action);

@@ -145,10 +145,9 @@ static uint32_t frontend_limit(const struct view *view, const struct snap_listen
 static void show_frontend(const struct pass *p, const struct row *row, const struct snap_listener *listener,
                           uint32_t limit)
 {
-    static const enum column zeros[] = {COLUMN_REQ_RATE, COLUMN_REQ_RATE_MAX, COLUMN_REQ_TOT,   COLUMN_COMP_IN,
-                                        COLUMN_COMP_OUT, COLUMN_COMP_BYP,     COLUMN_COMP_RSP,  COLUMN_H1SESS,
-                                        COLUMN_H2SESS,   COLUMN_H3SESS,       COLUMN_REQ_OTHER, COLUMN_H1REQ,
-                                        COLUMN_H2REQ,    COLUMN_H3REQ};
+    static const enum column zeros[] = {COLUMN_REQ_TOT,   COLUMN_COMP_IN, COLUMN_COMP_OUT, COLUMN_COMP_BYP,
+                                        COLUMN_COMP_RSP,  COLUMN_H1SESS,  COLUMN_H2SESS,   COLUMN_H3SESS,
+                                        COLUMN_REQ_OTHER, COLUMN_H1REQ,   COLUMN_H2REQ,    COLUMN_H3REQ};
     if (!wants(p, row))
         return;
     struct line l = begin(row, row->name, "FRONTEND");
@@ -156,6 +155,8 @@ static void show_frontend(const struct pass *p, const struct row *row, const str
     put_client_side(&l);
     put_session_rate(&l, p->now_ms);
     put_zeros(&l, zeros, ARRAY_LEN(zeros));
+    put_u32(&l, COLUMN_REQ_RATE, 0);
+    put_u32(&l, COLUMN_REQ_RATE_MAX, 0);
     put_u32(&l, COLUMN_SLIM, limit);
     put_u32(&l, COLUMN_RATE_LIM, 0);
     put_str(&l, COLUMN_STATUS, frontend_status(listener));
