@@ -410,7 +410,8 @@ static void place_listener(struct import *im, struct front *f, struct line *line
         l = import_alloc(im->arena, 1, sizeof *l);
         *l = *made;
         l->bind = (struct strings){0};
-        l->name = import_name(im, &im->listener_names, name);
+        /* The statistics have a frontend "admin" of their own. */
+        l->name = import_name(im, &im->listener_names, strcmp(name, "admin") == 0 ? "admin-tcp" : name);
         LL_APPEND(im->target.listeners, l);
         f->named = true;
     }

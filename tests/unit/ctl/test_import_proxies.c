@@ -487,11 +487,12 @@ START_TEST(names_are_made_good_and_unique)
         make("listen \"a b/c\"\n bind :1001\n server \"x y\" 127.0.0.1:1\n server \"x?y\" 127.0.0.1:2\n"
              "listen a-b-c\n bind :1002\n server s 127.0.0.1:1\nlisten\n bind :1003\n server s 127.0.0.1:1\n"
              "listen 0123456789012345678901234567890123456789012345678901234567890123456789\n bind :1004\n"
-             " server s 127.0.0.1:1\n");
+             " server s 127.0.0.1:1\nlisten admin\n bind :1005\n server s 127.0.0.1:1\n");
     ck_assert_str_eq(made.conf->listeners[0].name, "a-b-c");
     ck_assert_str_eq(made.conf->listeners[1].name, "a-b-c-2");
     ck_assert_str_eq(made.conf->listeners[2].name, "unnamed");
     ck_assert_uint_eq(strlen(made.conf->listeners[3].name), 64);
+    ck_assert_str_eq(made.conf->listeners[4].name, "admin-tcp"); /* "admin" is taken in the statistics */
     ck_assert_str_eq(made.conf->backends[0].servers[0].name, "x-y");
     ck_assert_str_eq(made.conf->backends[0].servers[1].name, "x-y-2");
     made_free(&made);
