@@ -33,59 +33,66 @@ static bool act(const struct target *t, enum health_action action)
     return true;
 }
 
-/* It is so already: not counted, as in HAProxy. */
-static bool set_admin(const struct target *t, enum server_admin admin, enum health_action action)
-{
-    return server_admin(t->server->live) != admin && act(t, action);
-}
-
-/* True: something was done. */
+/* True: something was done. False: it makes no sense for this server, or an older word found it so already. */
 static bool act_on(const struct target *t, enum form_action action)
 {
-    bool checked = t->backend->conf->check.type != CHECK_NONE;
+    bool              checked = t->backend->conf->check.type != CHECK_NONE;
+    enum server_admin is = server_admin(t->server->live);
     switch (action) {
     case FORM_READY:
         return act(t, HEALTH_READY);
     case FORM_DRAIN:
     case FORM_STOPPING:
-        return set_admin(t, SERVER_DRAIN, HEALTH_DRAIN);
+        return act(t, HEALTH_DRAIN);
     case FORM_MAINT:
-        return set_admin(t, SERVER_MAINT, HEALTH_MAINT);
+        return act(t, HEALTH_MAINT);
     case FORM_CHECKS_OFF:
         return checked && act(t, HEALTH_CHECKS_OFF);
     case FORM_CHECKS_ON:
         return checked && act(t, HEALTH_CHECKS_ON);
     case FORM_UP:
-        return checked && act(t, HEALTH_UP);
+        return act(t, HEALTH_UP);
     case FORM_DOWN:
-        return checked && act(t, HEALTH_DOWN);
+        return act(t, HEALTH_DOWN);
     case FORM_SHUTDOWN:
         engine_shutdown_server(t->view->engine, t->backend->conf->name, t->server->conf->name);
         return true;
+    case FORM_ENABLE:
+        return is == SERVER_MAINT && act(t, HEALTH_READY);
+    case FORM_DISABLE:
+        return is != SERVER_MAINT && act(t, HEALTH_MAINT);
+    case FORM_START:
+        return is == SERVER_DRAIN && act(t, HEALTH_READY);
+    case FORM_STOP:
+        return is == SERVER_READY && act(t, HEALTH_DRAIN);
     case FORM_AGENT:
+    case FORM_UNKNOWN:
     case FORM_NOTHING:
         break;
     }
     return false;
 }
 
+/* Servers for which there is nothing to do count neither as done nor as not done, those that do not exist as not. */
 const char *act_on_form(const struct view *view, struct slice body)
 {
     struct form form;
     char        name[FORM_VALUE_MAX];
-    unsigned    asked = 0, done = 0;
+    unsigned    unknown = 0, done = 0;
     form_parse(body, &form);
     struct target t = {.view = view, .backend = find_backend(view->snap, form.backend)};
-    if (form.action == FORM_NOTHING || t.backend == NULL)
+    if (form.action == FORM_UNKNOWN || (form.has_backend && t.backend == NULL))
         return "ERRP";
+    if (form.action == FORM_NOTHING || !form.has_backend)
+        return "NONE";
     for (size_t at = 0; form_next_server(body, &at, name);) {
         t.server = snap_backend_find_server(t.backend, name);
-        asked++;
+        unknown += t.server == NULL;
         done += t.server != NULL && act_on(&t, form.action);
     }
-    if (done == 0)
-        return "NONE";
-    return done == asked ? "DONE" : "PART";
+    if (unknown > 0)
+        return done > 0 ? "PART" : "ERRP";
+    return done > 0 ? "DONE" : "NONE";
 }
 
 /* "http://host:port/..." is of this host. */

@@ -5,8 +5,8 @@
 #include "base/slice.h"
 #include "report/view.h"
 
-/* HAProxy's code for how it went: "DONE" all servers that were named, "PART" some of them, "NONE" no server, "ERRP" a
- * field is wrong. Static. */
+/* HAProxy's code for how it went: "DONE" all servers that were named, "PART" some of them, "NONE" there was nothing
+ * to do, "ERRP" a field is wrong. Static. */
 const char *act_on_form(const struct view *view, struct slice body);
 
 /* A browser that was led here by another site must not act. host, origin, referer and fetch_site are the request's

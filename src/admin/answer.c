@@ -14,10 +14,15 @@ static bool add_header(struct MHD_Response *response, const char *name, const ch
     return MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
-static bool add_headers(struct MHD_Response *response, const struct reply *reply)
+/* Health is what HAProxy says and no more; the rest may be read in a browser, and where the form of the page was sent
+ * from is looked at. */
+static bool add_headers(struct MHD_Response *response, const struct reply *reply, const struct asked *asked)
 {
-    bool ok = add_header(response, "content-type", reply->type) && add_header(response, "cache-control", "no-cache") &&
-              add_header(response, "x-content-type-options", "nosniff");
+    bool is_page = asked->endpoint == ENDPOINT_STATS && asked->form == STATS_PAGE;
+    bool ok = add_header(response, "content-type", reply->type) && add_header(response, "cache-control", "no-cache");
+    if (asked->endpoint != ENDPOINT_HEALTH)
+        ok = ok && add_header(response, "x-content-type-options", "nosniff") &&
+             add_header(response, "referrer-policy", is_page ? "same-origin" : "no-referrer");
     for (size_t i = 0; i < REPLY_HEADERS_MAX && reply->headers[i].name != NULL; i++)
         ok = ok && add_header(response, reply->headers[i].name, reply->headers[i].value);
     if (reply->location[0] != '\0')
@@ -30,7 +35,7 @@ static size_t reply_len(const struct reply *reply)
     return reply->owned != NULL ? reply->len : strlen(reply->body);
 }
 
-static struct MHD_Response *make_response(const struct reply *reply)
+static struct MHD_Response *make_response(const struct reply *reply, const struct asked *asked)
 {
     struct MHD_Response *response =
         MHD_create_response_from_buffer(reply_len(reply), (void *)(uintptr_t)reply->body,
@@ -39,24 +44,35 @@ static struct MHD_Response *make_response(const struct reply *reply)
         free(reply->owned);
         return NULL;
     }
-    if (add_headers(response, reply))
+    if (add_headers(response, reply, asked))
         return response;
     MHD_destroy_response(response);
     return NULL;
 }
 
+static void count(struct client *client, const struct reply *reply)
+{
+    const union MHD_ConnectionInfo *head =
+        MHD_get_connection_info(client->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    uint64_t out = client->head_only ? 0 : reply_len(reply);
+    bool     denied = reply->status == MHD_HTTP_UNAUTHORIZED || reply->status == MHD_HTTP_FORBIDDEN;
+    client_count(client, COUNT_REQUEST_IN, client->body_len + (head != NULL ? head->header_size : 0));
+    client_count(client, COUNT_RESPONSE_IN, out); /* as if a server had sent it */
+    client_count(client, COUNT_RESPONSE_OUT, out);
+    if (denied)
+        client_count(client, COUNT_DENIED_SESSIONS, 1);
+    else if (client->asked.endpoint == ENDPOINT_STATS || client->asked.endpoint == ENDPOINT_METRICS)
+        client_count_session(client);
+}
+
 /* Owns what reply owns. MHD_NO, when memory is out, makes MHD end the connection. */
 static enum MHD_Result answer(struct client *client, struct reply reply)
 {
-    struct MHD_Response *response = make_response(&reply);
+    count(client, &reply);
+    struct MHD_Response *response = make_response(&reply, &client->asked);
     log_debug(client->admin->log, "admin_request", LOG_ADDR("client", &client->peer), LOG_UINT("status", reply.status));
     if (response == NULL)
         return MHD_NO;
-    if (reply.status == 401 || reply.status == 403)
-        client_count(client, COUNT_DENIED_SESSIONS, 1);
-    client_count(client, COUNT_REQUEST_IN, client->body_len);
-    client_count(client, COUNT_RESPONSE_IN, reply_len(&reply));
-    client_count(client, COUNT_RESPONSE_OUT, reply_len(&reply));
     enum MHD_Result result = MHD_queue_response(client->connection, reply.status, response);
     MHD_destroy_response(response); /* the connection has a reference of its own */
     return result;
@@ -96,20 +112,27 @@ static const char *header(const struct client *client, const char *name)
 }
 
 /* Only whom a password lets in may act, and only from a page of ours. */
-static struct reply act_on_request(struct client *client)
+static const char *post(struct client *client)
 {
     const struct view       *view = client->admin->view;
     const struct conf_admin *conf = &view->snap->conf->admin;
     if (conf->stats_auth.n == 0 || view->health == NULL || view->engine == NULL)
-        return reply_see_stats(conf, "DENY");
+        return "DENY";
     if (!act_comes_from_here(header(client, "host"), header(client, "origin"), header(client, "referer"),
                              header(client, "sec-fetch-site")))
-        return reply_see_stats(conf, "DENY");
-    if (client->body_len > FORM_BYTES_MAX)
-        return reply_see_stats(conf, "EXCD");
-    if (client->body.failed)
-        return reply_out_of_memory();
-    return reply_see_stats(conf, act_on_form(view, slice_of(client->body.at, client->body.len)));
+        return "DENY";
+    if (!form_may_be(header(client, "content-type")))
+        return "IVAL";
+    if (client->body_len > FORM_BYTES_MAX || client->body.failed)
+        return "EXCD";
+    return act_on_form(view, slice_of(client->body.at, client->body.len));
+}
+
+static struct reply act_on_request(struct client *client)
+{
+    const char *code = post(client);
+    log_info(client->admin->log, "admin_post", LOG_ADDR("client", &client->peer), LOG_STR("code", code));
+    return reply_see_stats(&client->admin->view->snap->conf->admin, &client->asked, code);
 }
 
 static struct reply render(const struct view *view, const struct asked *asked)

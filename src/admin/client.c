@@ -36,6 +36,15 @@ void client_count(struct client *client, enum count which, uint64_t n)
         row_count(view->snap->stats, view->admin, which, n);
 }
 
+void client_count_session(struct client *client)
+{
+    const struct view *view = client->admin->view;
+    if (view->admin == NULL)
+        return;
+    row_count_session(view->admin, clock_mono_ms());
+    client_count(client, COUNT_SESSIONS, 1);
+}
+
 /* The socket is MHD's, and MHD notices that it is shut, whatever it was waiting for. */
 static void cut_client(struct client *client)
 {

@@ -20,10 +20,11 @@ struct client {
     uint64_t               due_ms; /* clock_mono_ms() when it is cut; 0: not in the due list */
     struct addr            peer;
     struct asked           asked;
-    bool                   begun;    /* the handler has seen the head of the request */
-    size_t                 body_len; /* bytes that came */
-    struct text            body;     /* of them, kept for statistics: at most FORM_BYTES_MAX; owned */
-    enum verdict           verdict;  /* of password and user */
+    bool                   head_only; /* HEAD: the answer's body is not sent */
+    bool                   begun;     /* the handler has seen the head of the request */
+    size_t                 body_len;  /* bytes that came */
+    struct text            body;      /* of them, kept for statistics: at most FORM_BYTES_MAX; owned */
+    enum verdict           verdict;   /* of password and user */
     struct auth_job        job;
 };
 
@@ -51,6 +52,8 @@ void client_restart_clock(struct client *client);
 void client_stop_clock(struct client *client);
 /* Counts in the row of the admin server, where there is one. */
 void client_count(struct client *client, enum count which, uint64_t n);
+/* A request of an operator who is let in. */
+void client_count_session(struct client *client);
 /* Callback of admin->cut. */
 void client_on_cut(struct ev_loop *loop, ev_timer *w, int revents);
 

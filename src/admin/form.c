@@ -1,6 +1,7 @@
 #include "admin/form.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/macros.h"
 
@@ -61,13 +62,13 @@ static enum form_action action_of(const char *word)
                    {"dhlth", FORM_CHECKS_OFF},  {"ehlth", FORM_CHECKS_ON}, {"hrunn", FORM_UP},
                    {"hnolb", FORM_STOPPING},    {"hdown", FORM_DOWN},      {"dagent", FORM_AGENT},
                    {"eagent", FORM_AGENT},      {"arunn", FORM_AGENT},     {"adown", FORM_AGENT},
-                   {"shutdown", FORM_SHUTDOWN}, {"enable", FORM_READY},    {"disable", FORM_MAINT},
-                   {"stop", FORM_DRAIN},        {"start", FORM_READY}};
+                   {"shutdown", FORM_SHUTDOWN}, {"enable", FORM_ENABLE},   {"disable", FORM_DISABLE},
+                   {"stop", FORM_STOP},         {"start", FORM_START}};
     for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
         if (strcmp(actions[i].word, word) == 0)
             return actions[i].action;
     }
-    return FORM_NOTHING;
+    return FORM_UNKNOWN;
 }
 
 void form_parse(struct slice body, struct form *out)
@@ -82,6 +83,7 @@ void form_parse(struct slice body, struct form *out)
             out->action = action_of(word);
         } else if (slice_eq(name, slice_str("b"))) {
             decode_value(value, out->backend);
+            out->has_backend = true;
         }
     }
 }
@@ -90,11 +92,19 @@ bool form_next_server(struct slice body, size_t *at, char out[FORM_VALUE_MAX])
 {
     struct slice name, value;
     while (next_field(body, at, &name, &value)) {
-        if (!slice_eq(name, slice_str("s")))
-            continue;
-        decode_value(value, out);
-        if (out[0] != '\0')
+        if (slice_eq(name, slice_str("s"))) {
+            decode_value(value, out);
             return true;
+        }
     }
     return false;
+}
+
+bool form_may_be(const char *content_type)
+{
+    static const char urlencoded[] = "application/x-www-form-urlencoded";
+    if (content_type == NULL)
+        return true;
+    size_t len = strcspn(content_type, "; \t");
+    return len == sizeof urlencoded - 1 && strncasecmp(content_type, urlencoded, len) == 0;
 }

@@ -104,7 +104,6 @@ static void *on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     client->asked = uri_parse(uri, &admin->view->snap->conf->admin);
     client->begun = false;
     client->body_len = 0;
-    text_fini(&client->body);
     client->verdict = VERDICT_NONE;
     client_restart_clock(client);
     return client;
@@ -119,6 +118,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
     (void)cls, (void)connection, (void)url, (void)version;
     if (!client->begun) {
         client->begun = true;
+        client->head_only = strcmp(method, "HEAD") == 0;
         return MHD_YES;
     }
     if (*body_len > 0) {
@@ -134,8 +134,10 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 static void on_request_over(void *cls, struct MHD_Connection *connection, void **request,
                             enum MHD_RequestTerminationCode code)
 {
+    struct client *client = *request;
     (void)cls, (void)connection, (void)code;
-    client_restart_clock(*request);
+    text_fini(&client->body);
+    client_restart_clock(client);
 }
 
 static void client_open(struct admin *admin, struct MHD_Connection *connection, void **context)
@@ -147,11 +149,9 @@ static void client_open(struct admin *admin, struct MHD_Connection *connection, 
     *client = (struct client){.admin = admin, .connection = connection, .peer = addr_from_sockaddr(info->client_addr)};
     *context = client;
     client_count(client, COUNT_CONNECTIONS, 1);
-    client_count(client, COUNT_SESSIONS, 1);
     if (admin->view->admin != NULL) {
         gauge_add(&admin->view->admin->sessions);
         rate_add(&admin->view->admin->connection_rate, clock_mono_ms());
-        row_count_session(admin->view->admin, clock_mono_ms());
     }
     client_restart_clock(client);
 }
@@ -159,7 +159,6 @@ static void client_open(struct admin *admin, struct MHD_Connection *connection, 
 static void client_close(struct client *client)
 {
     client_stop_clock(client);
-    text_fini(&client->body);
     client_count(client, COUNT_CLOSED, 1);
     if (client->admin->view->admin != NULL)
         gauge_sub(&client->admin->view->admin->sessions);

@@ -74,9 +74,11 @@ struct reply reply_text(const char *type, struct text *text)
     return (struct reply){.status = 200, .type = type, .body = owned, .owned = owned, .len = len};
 }
 
-struct reply reply_see_stats(const struct conf_admin *admin, const char *code)
+struct reply reply_see_stats(const struct conf_admin *admin, const struct asked *asked, const char *code)
 {
     struct reply reply = {.status = 303, .type = "text/plain", .body = ""};
-    (void)snprintf(reply.location, sizeof reply.location, "%s;st=%s", admin->stats_uri, code);
+    (void)snprintf(reply.location, sizeof reply.location, "%s;st=%s%s%s%s%s%s", admin->stats_uri, code,
+                   asked->up ? ";up" : "", asked->no_maint ? ";no-maint" : "", asked->norefresh ? ";norefresh" : "",
+                   asked->scope[0] != '\0' ? "?scope=" : "", asked->scope);
     return reply;
 }

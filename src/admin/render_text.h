@@ -2,15 +2,15 @@
 #ifndef MQGATE_ADMIN_RENDER_TEXT_H
 #define MQGATE_ADMIN_RENDER_TEXT_H
 
+#include "admin/uri.h"
 #include "base/text.h"
-#include "conf/model.h"
 
 struct reply_header {
     const char *name; /* NULL: none */
     const char *value;
 };
 
-enum { REPLY_HEADERS_MAX = 4, REPLY_TEXT_MAX = 320 };
+enum { REPLY_HEADERS_MAX = 4, REPLY_TEXT_MAX = 384 };
 
 /* One HTTP answer; content-length is the body's length, cache-control is always no-cache. */
 struct reply {
@@ -34,7 +34,7 @@ struct reply reply_too_many_logins(void); /* 503, come back in a second */
 struct reply reply_not_found(const struct conf_admin *admin);
 /* 200. Takes the text over; when memory ran out while it was written: reply_out_of_memory(). */
 struct reply reply_text(const char *type, struct text *text);
-/* 303 to the statistics, which then show how it went: code is four letters. */
-struct reply reply_see_stats(const struct conf_admin *admin, const char *code);
+/* 303 to the statistics as they were asked for, which then show how it went: code is four letters. */
+struct reply reply_see_stats(const struct conf_admin *admin, const struct asked *asked, const char *code);
 
 #endif

@@ -1,5 +1,6 @@
 #include "admin/uri.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -34,6 +35,14 @@ static void copy_option(const char *options, const char *name, const char *stop,
     if (n > 0)
         memcpy(out, at + strlen(name), n);
     out[n] = '\0';
+}
+
+/* What is left may stand in a header and in a page. */
+static bool is_scope(const char *text)
+{
+    while (isalnum((unsigned char)*text) || (*text != '\0' && strchr("_.:-", *text) != NULL))
+        text++;
+    return *text == '\0';
 }
 
 static bool is_status(const char *text)
@@ -83,7 +92,10 @@ struct asked uri_parse(const char *uri, const struct conf_admin *admin)
     asked.form = form_of(options);
     asked.up = strstr(options, ";up") != NULL;
     asked.no_maint = strstr(options, ";no-maint") != NULL;
+    asked.norefresh = strstr(options, ";norefresh") != NULL;
     copy_option(options, "scope=", ";& ", asked.scope, sizeof asked.scope);
+    if (!is_scope(asked.scope))
+        asked.scope[0] = '\0';
     copy_option(options, ";st=", ";&? ", asked.status, sizeof asked.status);
     if (!is_status(asked.status))
         asked.status[0] = '\0';

@@ -166,9 +166,9 @@ static const struct option admin_options[] = {
      .doc = "Networks that may ask for statistics; others get 403. Empty: nobody may. Health is not affected."},
     {"stats_auth", OPTION_STRINGS, AT(stats_auth), .min = 0, .max = 64, .def = "", .check = syntax_credentials,
      .secret = true, .allowed = "\"user:hash\" with a hash that crypt(3) wrote, such as $6$... or $y$...",
-     .doc = "Users that may see the statistics, as \"user:hash\", the hash as crypt(3) writes it (mkpasswd(1) makes "
-            "one). With at least one entry, requests without good credentials get 401. Empty: no credentials are "
-            "asked for."},
+     .doc = "Users that may see the statistics and act on servers there, as \"user:hash\", the hash as crypt(3) "
+            "writes it (mkpasswd(1) makes one). With at least one entry, requests without good credentials get 401. "
+            "Empty: no credentials are asked for, and nobody may act on servers."},
     {"healthy_when", OPTION_ENUM, AT(healthy_when), .choices = healthy_whens, .def = "all",
      .doc = "The node is healthy when all, or when any, of the backends have at least one server up."},
     {0}};

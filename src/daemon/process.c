@@ -236,6 +236,7 @@ static int open_all(struct process *p, struct err *err)
 static int make_view(struct process *p, struct err *err)
 {
     struct rlimit limit = {0};
+    bool          has_admin = addr_is_set(&p->conf->admin.bind);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     p->view.snap = p->snap;
     p->view.health = p->health;
@@ -246,11 +247,11 @@ static int make_view(struct process *p, struct err *err)
     p->view.max_descriptors = (uint32_t)limit.rlim_cur;
     p->view.accepting = true;
     p->view.history = history_new();
-    p->view.admin = stats_proxy(p->stats, ROW_FRONTEND, "admin");
+    p->view.admin = has_admin ? stats_proxy(p->stats, ROW_FRONTEND, "admin") : NULL;
     p->view.admin_limit = ADMIN_CONNECTIONS_MAX;
     if (p->view.admin != NULL)
         p->view.admin->is_admin = true;
-    if (p->view.history != NULL && p->view.admin != NULL)
+    if (p->view.history != NULL && (p->view.admin != NULL || !has_admin))
         return 0;
     err_set(err, "out of memory");
     return -1;

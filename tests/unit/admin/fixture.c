@@ -43,6 +43,8 @@ void fixture_snapshot(struct fixture *f)
     f->conf->admin.stats_auth.at = f->users;
     f->view = (struct view){.snap = f->snap, .state = "running", .max_connections = 5000, .accepting = true};
     f->view.log = &f->log;
+    f->view.admin = stats_proxy(f->stats, ROW_FRONTEND, "admin");
+    ck_assert_ptr_nonnull(f->view.admin);
     f->view.started_mono_ms = clock_mono_ms();
 }
 
@@ -58,6 +60,7 @@ void fixture_check(struct fixture *f)
 void fixture_snapshot_free(struct fixture *f)
 {
     health_free(f->health);
+    row_unref(f->view.admin);
     snapshot_unref(f->snap);
     stats_free(f->stats);
     tls_tickets_free(f->tickets);

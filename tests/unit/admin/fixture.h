@@ -8,7 +8,7 @@
 #include "admin/httpd.h"
 #include "report/view.h"
 
-enum { N_SERVERS = 2, REPLY_MAX = 65536 };
+enum { N_SERVERS = 2, REPLY_MAX = 262144 };
 
 struct fixture {
     const char           *users[2];

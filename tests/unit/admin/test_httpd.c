@@ -234,6 +234,60 @@ START_TEST(who_may_act_is_asked_for_before_anything_is_done)
 }
 END_TEST
 
+START_TEST(what_a_browser_may_make_of_an_answer_is_bounded)
+{
+    static const struct {
+        const char *uri, *referrer;
+    } all[] = {{"/haproxy_stats", "referrer-policy: same-origin"}, /* for the form's sake */
+               {"/haproxy_stats;csv", "referrer-policy: no-referrer"},
+               {"/haproxy_stats;json", "referrer-policy: no-referrer"},
+               {"/nothing", "referrer-policy: no-referrer"}};
+    char request[128];
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n", all[i].uri);
+        struct peer *peer = fixture_ask(&f, request);
+        ck_assert(peer_has_header(peer, "x-content-type-options: nosniff"));
+        ck_assert_msg(peer_has_header(peer, all[i].referrer), "%s", all[i].uri);
+        ck_assert(peer_has_header(peer, "cache-control: no-cache"));
+        peer_close(peer);
+    }
+    struct peer *peer = fixture_ask(&f, get_health); /* as HAProxy's */
+    ck_assert(!peer_has_header(peer, "x-content-type-options: nosniff"));
+    peer_close(peer);
+}
+END_TEST
+
+static uint64_t counted(enum count which)
+{
+    return row_sum(f.view.admin, which);
+}
+
+START_TEST(connections_and_requests_are_counted_in_the_row_of_admin)
+{
+    static const char request[] = "GET /haproxy_stats;csv HTTP/1.1\r\nHost: n\r\n\r\n";
+    struct peer      *peer = peer_open(&f);
+    peer_send(peer, request);
+    peer_await_text(peer, "BACKEND,");
+    ck_assert_uint_eq(gauge_now(&f.view.admin->sessions), 1);
+    ck_assert_uint_eq(counted(COUNT_CONNECTIONS), 1);
+    ck_assert_uint_eq(counted(COUNT_SESSIONS), 1);
+    ck_assert_uint_eq(counted(COUNT_REQUEST_IN), sizeof request - 1);
+    size_t out = strlen(peer_body(peer));
+    ck_assert_uint_eq(counted(COUNT_RESPONSE_OUT), out);
+    ck_assert_uint_eq(rate_read(&f.view.admin->connection_rate, clock_mono_ms()), 1);
+    peer_close(peer);
+    ck_assert(network_parse("10.0.0.0/8", &f.conf->admin.stats_allow.at[0]));
+    expect_status(get_json, 403);
+    expect(get_health, 200, service_ready);
+    while (gauge_now(&f.view.admin->sessions) != 0)
+        ev_run(f.loop, EVRUN_ONCE);
+    ck_assert_uint_eq(counted(COUNT_CONNECTIONS), 3);
+    ck_assert_uint_eq(counted(COUNT_CLOSED), 3);
+    ck_assert_uint_eq(counted(COUNT_SESSIONS), 1); /* neither what was denied nor health */
+    ck_assert_uint_eq(counted(COUNT_DENIED_SESSIONS), 1);
+}
+END_TEST
+
 /* From here on: passwords. "b3BzOm9uZQ==" is ops:one. */
 static const char with_password[] = "GET /haproxy_stats;json;mqgate HTTP/1.1\r\nHost: n\r\nConnection: close\r\n"
                                     "Authorization: Basic b3BzOm9uZQ==\r\n\r\n";
@@ -436,6 +490,8 @@ TCase *http_tcase(void)
     tcase_add_test(tc, a_malformed_or_oversized_head_is_refused);
     tcase_add_test(tc, json_is_for_addresses_in_stats_allow);
     tcase_add_test(tc, who_may_act_is_asked_for_before_anything_is_done);
+    tcase_add_test(tc, what_a_browser_may_make_of_an_answer_is_bounded);
+    tcase_add_test(tc, connections_and_requests_are_counted_in_the_row_of_admin);
     tcase_add_test(tc, statistics_ask_for_a_password_when_one_is_set);
     tcase_add_test(tc, every_request_of_a_connection_is_asked_for_its_own_password);
     tcase_add_test(tc, health_overtakes_a_slow_password);

@@ -109,6 +109,41 @@ START_TEST(stats_options_say_what_is_shown)
 }
 END_TEST
 
+START_TEST(a_scope_is_cut_at_20_and_forgotten_when_no_name_could_have_it)
+{
+    static const char *const all[][2] = {
+        {"?scope=emqx", "emqx"},
+        {";csv;scope=emqx;up", "emqx"},
+        {"?x=1&scope=emqx&y", "emqx"},
+        {"?scope=a.b_c:d-1", "a.b_c:d-1"},
+        {"?scope=01234567890123456789xyz", "01234567890123456789"},
+        {"?scope=", ""},
+        {"?scope=;csv", ""},
+        {"?SCOPE=emqx", ""},
+        {"?scope=em%71x", ""},
+        {"?scope=a+b", ""},
+        {"?scope=\"><script>", ""},
+        {"?scope=\xc3\xa9", ""},
+        {"?scope=one&scope=two", "one"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof text, "/haproxy_stats%s", all[i][0]);
+        ck_assert_str_eq(uri_parse(text, &conf).scope, all[i][1]);
+    }
+}
+END_TEST
+
+START_TEST(the_way_back_from_a_form_keeps_the_view)
+{
+    struct asked asked = uri_parse("/haproxy_stats;up;norefresh;csv?scope=ab;st=XXXX;no-maint", &conf);
+    ck_assert_str_eq(reply_see_stats(&conf, &asked, "PART").location,
+                     "/haproxy_stats;st=PART;up;no-maint;norefresh?scope=ab");
+    asked = uri_parse("/haproxy_statsXYZ", &conf);
+    ck_assert_str_eq(reply_see_stats(&conf, &asked, "DONE").location, "/haproxy_stats;st=DONE");
+}
+END_TEST
+
 START_TEST(a_form_is_read_field_by_field)
 {
     struct form  form;
@@ -121,14 +156,19 @@ START_TEST(a_form_is_read_field_by_field)
     ck_assert(form_next_server(body, &at, name));
     ck_assert_str_eq(name, "s1");
     ck_assert(form_next_server(body, &at, name));
+    ck_assert_str_eq(name, "");
+    ck_assert(form_next_server(body, &at, name));
     ck_assert_str_eq(name, "two words");
+    ck_assert(form_next_server(body, &at, name));
+    ck_assert_str_eq(name, "");
     ck_assert(form_next_server(body, &at, name));
     ck_assert_str_eq(name, "%zz");
     ck_assert(!form_next_server(body, &at, name));
-    form_parse(slice_str("action=explode"), &form);
-    ck_assert_int_eq(form.action, FORM_NOTHING);
+    form_parse(slice_str("b=one&action=ready&action=explode&b="), &form);
+    ck_assert_int_eq(form.action, FORM_UNKNOWN);
+    ck_assert(form.has_backend && form.backend[0] == '\0');
     form_parse(slice_of(NULL, 0), &form);
-    ck_assert_int_eq(form.action, FORM_NOTHING);
+    ck_assert(form.action == FORM_NOTHING && !form.has_backend);
 }
 END_TEST
 
@@ -141,6 +181,94 @@ START_TEST(a_form_of_any_length_stays_within_its_buffers)
         form_parse(slice_of(body, 3 + n), &form);
         ck_assert_uint_eq(strlen(form.backend), n + 1 < FORM_VALUE_MAX ? n + 1 : 0);
     }
+}
+END_TEST
+
+START_TEST(a_form_is_urlencoded_or_says_nothing_of_its_type)
+{
+    ck_assert(form_may_be(NULL));
+    ck_assert(form_may_be("application/x-www-form-urlencoded"));
+    ck_assert(form_may_be("Application/X-WWW-Form-Urlencoded; charset=utf-8"));
+    ck_assert(!form_may_be("application/x-www-form-urlencoded2"));
+    ck_assert(!form_may_be("text/plain"));
+    ck_assert(!form_may_be("multipart/form-data; boundary=x"));
+    ck_assert(!form_may_be(""));
+}
+END_TEST
+
+START_TEST(the_codes_of_a_form_are_haproxys)
+{
+    static const struct {
+        const char *form;
+        const char *code;
+    } all[] = {
+        {"s=broker1&action=ready&b=emqx", "DONE"},
+        {"b=emqx&action=ready&s=broker1&s=broker2", "DONE"},
+        {"s=broker1&s=nobody&action=ready&b=emqx", "PART"},
+        {"s=nobody&action=ready&b=emqx", "ERRP"},
+        {"s=broker1&action=foo&b=emqx", "ERRP"},
+        {"s=broker1&action=&b=emqx", "ERRP"},
+        {"s=broker1&action=READY&b=emqx", "ERRP"},
+        {"s=broker1&action=ready&b=nobody", "ERRP"},
+        {"s=broker1&action=ready&b=mqtt", "ERRP"}, /* a frontend */
+        {"s=broker1&action=ready&b=%23999", "ERRP"},
+        {"s=broker1&action=ready&b=#", "ERRP"},
+        {"s=broker1&b=emqx", "NONE"},
+        {"s=broker1&action=ready", "NONE"},
+        {"action=ready&b=emqx", "NONE"},
+        {"junk", "NONE"},
+        {"s=broker1&action=dagent&b=emqx", "NONE"},
+        {"s=broker1&action=arunn&b=emqx", "NONE"},
+        {"s=broker1&s=nobody&action=eagent&b=emqx", "ERRP"},
+        {"s=broker1&action=enable&b=emqx", "NONE"},
+        {"s=broker1&action=disable&b=emqx", "DONE"},
+        {"s=broker1&action=disable&b=emqx", "NONE"},
+        {"s=broker1&s=broker2&action=disable&b=emqx", "DONE"},
+        {"s=broker1&action=start&b=emqx", "NONE"},
+        {"s=broker1&action=enable&b=emqx", "DONE"},
+        {"s=broker1&action=stop&b=emqx", "DONE"},
+        {"s=broker1&action=stop&b=emqx", "NONE"},
+        {"s=broker1&action=start&b=emqx", "DONE"},
+    };
+    struct fixture f;
+    fixture_snapshot(&f);
+    fixture_check(&f);
+    f.log_settings.level = LEVEL_ERROR;
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        const char *code = act_on_form(&f.view, slice_str(all[i].form));
+        ck_assert_msg(strcmp(code, all[i].code) == 0, "%zu: %s: %s", i, all[i].form, code);
+    }
+    fixture_snapshot_free(&f);
+}
+END_TEST
+
+START_TEST(a_form_acts_on_the_server_that_it_names)
+{
+    static const struct {
+        const char       *action;
+        enum server_admin admin;
+        enum server_state state;
+    } all[] = {
+        {"drain", SERVER_DRAIN, SERVER_DOWN}, {"hrunn", SERVER_DRAIN, SERVER_UP}, {"hdown", SERVER_DRAIN, SERVER_DOWN},
+        {"hrunn", SERVER_DRAIN, SERVER_UP},   {"start", SERVER_READY, SERVER_UP}, {"hnolb", SERVER_DRAIN, SERVER_UP},
+        {"ready", SERVER_READY, SERVER_UP},   {"maint", SERVER_MAINT, SERVER_UP},
+    };
+    struct fixture f;
+    char           text[128];
+    fixture_snapshot(&f);
+    fixture_check(&f);
+    for (size_t i = 0; i < N_SERVERS; i++)
+        server_set_state(f.servers[i].live, SERVER_DOWN);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        (void)snprintf(text, sizeof text, "s=broker2&action=%s&b=%%23%u", all[i].action, f.snap->backends[0].row->iid);
+        ck_assert_str_eq(act_on_form(&f.view, slice_str(text)), "DONE");
+        ck_assert_msg(server_admin(f.servers[1].live) == all[i].admin, "%zu: %s", i, all[i].action);
+        ck_assert_msg(server_state(f.servers[1].live) == all[i].state, "%zu: %s", i, all[i].action);
+        ck_assert_int_eq(server_admin(f.servers[0].live), SERVER_READY);
+    }
+    ck_assert_str_eq(act_on_form(&f.view, slice_str("s=broker1&b=emqx&action=dhlth")), "DONE");
+    ck_assert(health_report(f.health, 0, 0)->disabled && !health_report(f.health, 0, 1)->disabled);
+    fixture_snapshot_free(&f);
 }
 END_TEST
 
@@ -474,6 +602,11 @@ TCase *pure_tcase(void)
     tcase_add_test(tc, a_form_is_read_field_by_field);
     tcase_add_test(tc, a_form_of_any_length_stays_within_its_buffers);
     tcase_add_test(tc, a_page_of_another_site_is_told_apart);
+    tcase_add_test(tc, a_scope_is_cut_at_20_and_forgotten_when_no_name_could_have_it);
+    tcase_add_test(tc, the_way_back_from_a_form_keeps_the_view);
+    tcase_add_test(tc, a_form_is_urlencoded_or_says_nothing_of_its_type);
+    tcase_add_test(tc, the_codes_of_a_form_are_haproxys);
+    tcase_add_test(tc, a_form_acts_on_the_server_that_it_names);
     tcase_add_test(tc, credentials_are_read_as_rfc_7617_writes_them);
     tcase_add_test(tc, what_is_no_basic_header_is_refused);
     tcase_add_test(tc, credentials_of_any_length_stay_within_their_buffers);
