@@ -165,14 +165,13 @@ static struct reply render(const struct view *view, const struct asked *asked)
         .admin = view->snap->conf->admin.stats_auth.n > 0, .status = asked->status, .scope = asked->scope});
 }
 
-static struct reply render_metrics(const struct client *client)
+static struct reply render_metrics(struct client *client)
 {
-    const struct prom_options options = {.scopes = client->asked.scopes,
-                                         .no_maint = client->asked.no_maint,
-                                         .open_metrics = prom_wants_open_metrics(header(client, "accept"))};
-    struct text               text = {0};
-    render_prom(client->admin->view, &options, &text);
-    return reply_text(prom_content_type(&options), &text);
+    struct prom_options *options = &client->asked.metrics;
+    struct text          text = {0};
+    options->open_metrics = prom_wants_open_metrics(header(client, "accept"));
+    render_prom(client->admin->view, options, &text);
+    return reply_text(prom_content_type(options), &text);
 }
 
 static struct reply show(struct client *client, const char *method)

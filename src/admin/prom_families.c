@@ -66,9 +66,10 @@ const struct prom_family prom_families[] = {
      "The most sessions that may begin a second; 0 for no limit."},
     {"max_session_rate", PROM_GAUGE, FRONTENDS | BACKENDS | SERVERS, COLUMN_RATE_MAX, PROM_PLAIN,
      "The most sessions that ever began in a second."},
-    {"check_code", PROM_GAUGE, SERVERS, COLUMN_CHECK_CODE, PROM_PLAIN,
-     "Code in the answer of the last check, an HTTP status or a CONNACK code."},
-    {"check_duration_seconds", PROM_GAUGE, SERVERS, COLUMN_CHECK_DURATION, PROM_MS, "How long the last check took."},
+    {"check_code", PROM_GAUGE, SERVERS | PROM_IF_CHECKED, COLUMN_CHECK_CODE, PROM_CODE,
+     "Code in the answer of the last check, an HTTP status or a CONNACK code; 0 for none."},
+    {"check_duration_seconds", PROM_GAUGE, SERVERS | PROM_IF_CHECKED, COLUMN_CHECK_DURATION, PROM_MS,
+     "How long the last check took."},
     {"client_aborts_total", PROM_COUNTER, BACKENDS | SERVERS, COLUMN_CLI_ABRT, PROM_PLAIN,
      "Sessions that the client broke off."},
     {"server_aborts_total", PROM_COUNTER, BACKENDS | SERVERS, COLUMN_SRV_ABRT, PROM_PLAIN,
@@ -129,6 +130,43 @@ const struct prom_family prom_families[] = {
     {0}};
 
 static_assert(ARRAY_LEN(prom_families) <= PROM_FAMILIES_MAX, "one text each");
+
+const struct prom_own prom_own[] = {
+    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DCON, false, "reason", "connection",
+     "Clients refused: by allow and deny at accept (connection) or once a PROXY header told who it is (session), by "
+     "the "
+     "listener's max_connections (limit), by per_source (source)."},
+    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DSES, false, "reason", "session", NULL},
+    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_LIMIT, false, "reason", "limit", NULL},
+    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_SOURCE, false, "reason", "source", NULL},
+    {"proxy_errors_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_PROXY_ERRORS, false, NULL, NULL,
+     "Sessions ended by a bad, late or untrusted PROXY header."},
+    {"no_server_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_NO_SERVER, false, NULL, NULL,
+     "Sessions for which no server could be had."},
+    {"tls_handshakes_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_SESS, true, NULL, NULL,
+     "TLS handshakes that succeeded."},
+    {"tls_handshakes_resumed_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_REUSED_SESS, true, NULL, NULL,
+     "TLS handshakes that resumed an earlier session."},
+    {"tls_handshakes_failed_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_FAILED_HANDSHAKE, true, NULL, NULL,
+     "TLS handshakes that failed."},
+    {"tls_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_TLS12_CUR, true, "version", "TLSv1.2",
+     "TLS connections of clients now."},
+    {"tls_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_TLS13_CUR, true, "version", "TLSv1.3", NULL},
+    {"carried_total", PROM_COUNTER, BACKENDS | SERVERS, COLUMN_MQGATE_CARRIED, false, NULL, NULL,
+     "Sessions that reached a server."},
+    {0}};
+
+static_assert(ARRAY_LEN(prom_own) <= PROM_OWN_MAX, "one text each");
+
+const char *const prom_worker_helps[WORKER_COUNTERS] = {
+    [WORKER_ACCEPT_PAUSES_FDS] = "Times that accepting paused because descriptors were used up.",
+    [WORKER_ACCEPT_PAUSES_LIMIT] = "Times that accepting paused at the limit of connections.",
+    [WORKER_ACCEPT_PAUSES_RATE] = "Times that accepting paused at a rate limit of the process.",
+    [WORKER_OUT_OF_MEMORY] = "Connections closed for want of memory.",
+    [WORKER_TURNS] = "Turns of the worker's event loop.",
+    [WORKER_EVENTS] = "Events of sessions that the worker handled.",
+    [WORKER_ACCEPTED] = "Connections that the worker accepted.",
+};
 
 const struct prom_figure prom_figures[] = {
     {"Nbthread", "nbthread", PROM_GAUGE, "Worker threads."},

@@ -1,49 +1,64 @@
 #include "admin/render_prom.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "admin/prom_families.h"
 #include "base/macros.h"
+#include "base/utf8.h"
 #include "config.h"
 #include "report/certificates.h"
 #include "report/info.h"
 
+enum { NAME_LEN = 96 }; /* bytes of the longest name of a metric, and more */
+
 /* ---- writing ---- */
 
 struct writer {
-    struct text *out;
-    bool         open_metrics;
+    struct text               *out;
+    const struct prom_options *options;
 };
 
-/* OpenMetrics names the family of a counter without the _total of its samples. */
-static void put_head(const struct writer *w, const char *prefix, const char *name, enum prom_type type,
+/* False when the family is not asked for. OpenMetrics names that of a counter without the _total of its samples. */
+static bool put_head(const struct writer *w, const char *prefix, const char *suffix, enum prom_type type,
                      const char *help)
 {
     static const char total[] = "_total";
-    size_t            len = strlen(name);
-    if (w->open_metrics && type == PROM_COUNTER && len > sizeof total - 1)
-        len -= sizeof total - 1;
-    text_add(w->out, "# HELP %s%.*s %s\n", prefix, (int)len, name, help);
-    text_add(w->out, "# TYPE %s%.*s %s\n", prefix, (int)len, name, type == PROM_COUNTER ? "counter" : "gauge");
+    char              name[NAME_LEN];
+    (void)snprintf(name, sizeof name, "%s%s", prefix, suffix);
+    if (!prom_wants(w->options, name))
+        return false;
+    if (w->options->open_metrics && type == PROM_COUNTER)
+        name[strlen(name) - strlen(total)] = '\0';
+    text_add(w->out, "# HELP %s %s\n", name, help);
+    text_add(w->out, "# TYPE %s %s\n", name, type == PROM_COUNTER ? "counter" : "gauge");
+    return true;
 }
 
-/* A label's value: backslash, quote and line end are escaped. */
+/* A label's value: what is no character of one line becomes '?', backslash and quote are escaped. */
 static void put_label(struct text *out, const char *name, const char *value)
 {
     text_add(out, "%s%s=\"", out->len > 0 && out->at[out->len - 1] == '{' ? "" : ",", name);
-    for (const char *p = value; *p != '\0'; p++) {
-        const char one[2] = {*p, '\0'};
-        if (*p == '\\' || *p == '"')
-            text_put(out, "\\", 1);
-        text_put(out, *p == '\n' ? " " : one, 1);
+    for (struct slice s = slice_str(value); s.len > 0;) {
+        size_t n = utf8_char_len(s);
+        if (n == 0 || utf8_is_control(s)) {
+            text_puts(out, "?");
+        } else {
+            if (*s.ptr == '\\' || *s.ptr == '"')
+                text_puts(out, "\\");
+            text_put(out, (const char *)s.ptr, n);
+        }
+        s = slice_skip(s, n > 0 ? n : 1);
     }
     text_puts(out, "\"");
 }
 
 static void put_value(struct text *out, const struct value *v, enum prom_unit unit)
 {
-    if (v->kind == VALUE_NONE || v->kind == VALUE_STR)
+    if (v->kind == VALUE_NONE && unit == PROM_CODE)
+        text_puts(out, " 0\n");
+    else if (v->kind == VALUE_NONE || v->kind == VALUE_STR)
         text_puts(out, " NaN\n");
     else if (unit == PROM_MS)
         text_add(out, " %" PRIu64 ".%03u000\n", v->u / 1000, (unsigned)(v->u % 1000));
@@ -53,71 +68,172 @@ static void put_value(struct text *out, const struct value *v, enum prom_unit un
         text_add(out, " %" PRIu64 "\n", v->u);
 }
 
-static void put_sample(const struct writer *w, const char *name, uint64_t value)
+/* A gauge without labels. */
+static void put_gauge(const struct writer *w, const char *name, uint64_t value, const char *help)
 {
-    text_add(w->out, "%s %" PRIu64 "\n", name, value);
+    if (put_head(w, "", name, PROM_GAUGE, help))
+        text_add(w->out, "%s %" PRIu64 "\n", name, value);
 }
 
 /* ---- lines ---- */
 
-static const char *const kind_prefixes[] = {[ROW_FRONTEND] = "haproxy_frontend_",
-                                            [ROW_BACKEND] = "haproxy_backend_",
-                                            [ROW_SERVER] = "haproxy_server_",
-                                            [ROW_LISTENER] = "haproxy_listener_"};
+static const char *const kind_names[] = {
+    [ROW_FRONTEND] = "frontend", [ROW_BACKEND] = "backend", [ROW_SERVER] = "server", [ROW_LISTENER] = "listener"};
 
-/* proxy, and the listener or server inside it. */
-static void put_labels(struct text *out, const struct line *line)
+/* The name, and the labels proxy and that of the listener or server inside it; "}" is yet to come. */
+static void begin_sample(struct text *out, const struct line *line, const char *vendor, const char *suffix)
 {
-    text_puts(out, "{");
+    text_add(out, "%s_%s_%s{", vendor, kind_names[line->kind], suffix);
     put_label(out, "proxy", line->at[COLUMN_PXNAME].str);
-    if (line->kind == ROW_LISTENER)
-        put_label(out, "listener", line->at[COLUMN_SVNAME].str);
-    else if (line->kind == ROW_SERVER)
-        put_label(out, "server", line->at[COLUMN_SVNAME].str);
+    if (line->kind == ROW_LISTENER || line->kind == ROW_SERVER)
+        put_label(out, kind_names[line->kind], line->at[COLUMN_SVNAME].str);
 }
+
+/* Families of states: one sample a state. */
+enum { STATUS, CHECK_STATUS, AGG_SERVER_STATUS, AGG_SERVER_CHECK_STATUS, AGG_CHECK_STATUS, STATE_FAMILIES };
+
+static const struct {
+    const char *suffix, *help;
+} state_families[] = {
+    [STATUS] = {"status", "1 for the state that it is in, 0 for the others."},
+    [CHECK_STATUS] = {"check_status", "1 for the verdict of the last check, 0 for the others."},
+    [AGG_SERVER_STATUS] = {"agg_server_status", "Servers in each state."},
+    [AGG_SERVER_CHECK_STATUS] = {"agg_server_check_status", "As agg_server_status, by an older name."},
+    [AGG_CHECK_STATUS] = {"agg_check_status", "Servers by the verdict of their last check."},
+};
 
 /* A family's samples stand together, but a line is made once: each family of a kind of line collects its own. */
 struct collected {
-    struct text at[PROM_FAMILIES_MAX], status, check_status;
+    const struct view *view;
+    bool               open_metrics;
+    struct text        at[PROM_FAMILIES_MAX], own[PROM_OWN_MAX], states[STATE_FAMILIES];
 };
 
-static const char *const        up_or_down[] = {"DOWN", "UP", NULL};
-static const char *const        server_states[] = {"DOWN", "UP", "MAINT", "DRAIN", "NOLB", NULL};
-static const char *const        listener_states[] = {"WAITING", "OPEN", "FULL", NULL};
-static const char *const        check_states[] = {"HANA",   "SOCKERR", "L4OK",     "L4TOUT", "L4CON", "L6OK",
-                                                  "L6TOUT", "L6RSP",   "L7TOUT",   "L7RSP",  "L7OK",  "L7OKC",
-                                                  "L7STS",  "PROCERR", "PROCTOUT", "PROCOK", NULL};
-static const char *const *const kind_states[] = {[ROW_FRONTEND] = up_or_down,
-                                                 [ROW_BACKEND] = up_or_down,
-                                                 [ROW_SERVER] = server_states,
-                                                 [ROW_LISTENER] = listener_states};
+static const char *const up_or_down[] = {"DOWN", "UP", NULL};
+static const char *const listener_states[] = {"WAITING", "OPEN", "FULL", NULL};
+static const char *const server_states[] = {"DOWN", "UP", "MAINT", "DRAIN", "NOLB", NULL};
+static const char *const check_states[] = {"HANA",   "SOCKERR", "L4OK",     "L4TOUT", "L4CON", "L6OK",
+                                           "L6TOUT", "L6RSP",   "L7TOUT",   "L7RSP",  "L7OK",  "L7OKC",
+                                           "L7STS",  "PROCERR", "PROCTOUT", "PROCOK", NULL};
 
-/* "* L4OK" and "UP 2/3" are in the state of their word. */
-static bool is_in_state(const char *text, const char *state)
+static void put_state(struct collected *c, const struct line *line, size_t family, const char *state, uint64_t value)
 {
-    if (strncmp(text, "* ", 2) == 0)
-        text += 2;
-    size_t len = strcspn(text, " ");
-    return strlen(state) == len && memcmp(text, state, len) == 0;
+    struct text *out = &c->states[family];
+    begin_sample(out, line, "haproxy", state_families[family].suffix);
+    put_label(out, "state", state);
+    text_add(out, "} %" PRIu64 "\n", value);
 }
 
-static void put_states(struct text *out, const struct line *line, const char *family, const char *const *states,
-                       const char *text)
+static void put_states(struct collected *c, const struct line *line, size_t family, const char *const *states,
+                       const char *now)
 {
-    for (; *states != NULL; states++) {
-        text_add(out, "%s%s", kind_prefixes[line->kind], family);
-        put_labels(out, line);
-        put_label(out, "state", *states);
-        text_add(out, "} %d\n", is_in_state(text, *states));
+    for (; *states != NULL; states++)
+        put_state(c, line, family, *states, strcmp(*states, now) == 0);
+}
+
+/* As HAProxy's exporter has it: a weight of 0 is no draining. */
+static const char *server_status(const struct server *server)
+{
+    if (server_admin(server) == SERVER_MAINT)
+        return "MAINT";
+    if (server_state(server) == SERVER_DOWN)
+        return "DOWN";
+    return server_admin(server) == SERVER_DRAIN ? "DRAIN" : "UP";
+}
+
+static bool is_checked(const struct line *line)
+{
+    return line->at[COLUMN_CHECK_STATUS].kind == VALUE_STR;
+}
+
+static bool is_down(const struct line *line)
+{
+    return strncmp(line->at[COLUMN_STATUS].str, line->kind == ROW_FRONTEND ? "STOP" : "DOWN", 4) == 0;
+}
+
+/* How many servers of the backend are in each state. */
+static void collect_servers(struct collected *c, const struct line *line)
+{
+    const struct snap_backend *b = line->backend;
+    for (size_t i = 0; server_states[i] != NULL; i++) {
+        uint64_t n = 0;
+        for (size_t at = 0; at < b->conf->n_servers; at++)
+            n += strcmp(server_states[i], server_status(b->servers[at].live)) == 0;
+        put_state(c, line, AGG_SERVER_STATUS, server_states[i], n);
+        put_state(c, line, AGG_SERVER_CHECK_STATUS, server_states[i], n);
     }
 }
 
-static const char *status_text(const struct line *line)
+/* The verdict of the last check, or "" where none is made. */
+static const char *check_verdict(const struct collected *c, const struct snap_backend *b, size_t server)
 {
-    const char *text = line->at[COLUMN_STATUS].str;
-    if (line->kind == ROW_FRONTEND)
-        return strcmp(text, "STOP") == 0 ? "DOWN" : "UP";
-    return strcmp(text, "no check") == 0 ? "UP" : text;
+    const struct health        *health = c->view->health;
+    const struct health_report *r =
+        health != NULL ? health_report(health, (size_t)(b - c->view->snap->backends), server) : NULL;
+    bool runs = r != NULL && r->checked && !r->disabled && server_admin(b->servers[server].live) != SERVER_MAINT;
+    return runs ? probe_status_names[r->last.status] : "";
+}
+
+static void collect_checks(struct collected *c, const struct line *line)
+{
+    for (size_t i = 0; check_states[i] != NULL; i++) {
+        uint64_t n = 0;
+        for (size_t at = 0; at < line->backend->conf->n_servers; at++)
+            n += strcmp(check_states[i], check_verdict(c, line->backend, at)) == 0;
+        put_state(c, line, AGG_CHECK_STATUS, check_states[i], n);
+    }
+}
+
+static void collect_states(struct collected *c, const struct line *line)
+{
+    switch (line->kind) {
+    case ROW_LISTENER:
+        put_states(c, line, STATUS, listener_states, line->at[COLUMN_STATUS].str);
+        break;
+    case ROW_SERVER:
+        put_states(c, line, STATUS, server_states, server_status(line->server->live));
+        if (is_checked(line))
+            put_states(c, line, CHECK_STATUS, check_states, probe_status_names[line->check->last.status]);
+        break;
+    case ROW_BACKEND:
+        collect_servers(c, line);
+        collect_checks(c, line);
+        put_states(c, line, STATUS, up_or_down, up_or_down[!is_down(line)]);
+        break;
+    case ROW_FRONTEND:
+        put_states(c, line, STATUS, up_or_down, up_or_down[!is_down(line)]);
+        break;
+    }
+}
+
+/* OpenMetrics allows no counter to be NaN. */
+static bool has_sample(const struct collected *c, const struct prom_family *f, const struct line *line)
+{
+    bool none = line->at[f->column].kind == VALUE_NONE;
+    if ((f->kinds >> line->kind & 1) == 0 || (none && f->type == PROM_COUNTER && c->open_metrics))
+        return false;
+    return (f->kinds & PROM_IF_CHECKED) == 0 || (is_checked(line) && (!none || f->unit == PROM_CODE));
+}
+
+static bool has_own(const struct prom_own *f, const struct line *line)
+{
+    if ((f->kinds >> line->kind & 1) == 0)
+        return false;
+    return line->kind != ROW_FRONTEND || (line->listener != NULL && (!f->is_tls || line->listener->tls != NULL));
+}
+
+static void collect_own(struct collected *c, const struct line *line)
+{
+    for (size_t i = 0; prom_own[i].suffix != NULL; i++) {
+        const struct prom_own *f = &prom_own[i];
+        if (!has_own(f, line))
+            continue;
+        begin_sample(&c->own[i], line, "mqgate", f->suffix);
+        if (f->label != NULL)
+            put_label(&c->own[i], f->label, f->value);
+        text_puts(&c->own[i], "}");
+        put_value(&c->own[i], &line->at[f->column], PROM_PLAIN);
+    }
 }
 
 static void collect(void *user, const struct line *line)
@@ -125,44 +241,58 @@ static void collect(void *user, const struct line *line)
     struct collected *c = user;
     for (size_t i = 0; prom_families[i].suffix != NULL; i++) {
         const struct prom_family *f = &prom_families[i];
-        if ((f->kinds >> line->kind & 1) == 0)
+        if (!has_sample(c, f, line))
             continue;
-        text_add(&c->at[i], "%s%s", kind_prefixes[line->kind], f->suffix);
-        put_labels(&c->at[i], line);
+        begin_sample(&c->at[i], line, "haproxy", f->suffix);
         text_puts(&c->at[i], "}");
         put_value(&c->at[i], &line->at[f->column], f->unit);
     }
-    put_states(&c->status, line, "status", kind_states[line->kind], status_text(line));
-    if (line->kind == ROW_SERVER) {
-        const struct value *v = &line->at[COLUMN_CHECK_STATUS];
-        put_states(&c->check_status, line, "check_status", check_states, v->kind == VALUE_STR ? v->str : "");
-    }
+    collect_own(c, line);
+    collect_states(c, line);
 }
 
-/* A family without a sample is left out. */
-static void put_collected(const struct writer *w, enum row_kind kind, const char *name, enum prom_type type,
-                          const char *help, struct text *samples)
+/* Samples under the head that was put; wanted tells whether it was. */
+static void put_samples(const struct writer *w, bool wanted, struct text *samples)
 {
     w->out->failed |= samples->failed;
-    if (samples->len > 0) {
-        put_head(w, kind_prefixes[kind], name, type, help);
+    if (wanted)
         text_put(w->out, samples->at, samples->len);
-    }
     text_fini(samples);
 }
 
-static void put_kind(const struct view *view, const struct prom_options *o, const struct writer *w, enum row_kind kind)
+/* A family without a sample is left out. */
+static void put_collected(const struct writer *w, const char *prefix, const char *suffix, enum prom_type type,
+                          const char *help, struct text *samples)
 {
-    struct collected   c = {0};
+    put_samples(w, samples->len > 0 && put_head(w, prefix, suffix, type, help), samples);
+}
+
+static void put_own(const struct writer *w, const char *prefix, struct collected *c)
+{
+    bool wanted = false;
+    for (size_t i = 0; prom_own[i].suffix != NULL; i++) {
+        const struct prom_own *f = &prom_own[i];
+        if (f->help != NULL)
+            wanted = c->own[i].len > 0 && put_head(w, prefix, f->suffix, f->type, f->help);
+        put_samples(w, wanted, &c->own[i]);
+    }
+}
+
+static void put_kind(const struct view *view, const struct writer *w, enum row_kind kind)
+{
+    struct collected   c = {.view = view, .open_metrics = w->options->open_metrics};
     struct line_filter filter = line_filter_all();
+    char               prefix[NAME_LEN];
     filter.types = 1 << kind;
-    filter.no_maint = o->no_maint;
+    filter.no_maint = w->options->no_maint;
     (void)lines_each(view, &filter, collect, &c);
+    (void)snprintf(prefix, sizeof prefix, "haproxy_%s_", kind_names[kind]);
     for (size_t i = 0; prom_families[i].suffix != NULL; i++)
-        put_collected(w, kind, prom_families[i].suffix, prom_families[i].type, prom_families[i].help, &c.at[i]);
-    put_collected(w, kind, "status", PROM_GAUGE, "1 for the state that it is in, 0 for the others.", &c.status);
-    put_collected(w, kind, "check_status", PROM_GAUGE, "1 for the verdict of the last check, 0 for the others.",
-                  &c.check_status);
+        put_collected(w, prefix, prom_families[i].suffix, prom_families[i].type, prom_families[i].help, &c.at[i]);
+    for (size_t i = 0; i < STATE_FAMILIES; i++)
+        put_collected(w, prefix, state_families[i].suffix, PROM_GAUGE, state_families[i].help, &c.states[i]);
+    (void)snprintf(prefix, sizeof prefix, "mqgate_%s_", kind_names[kind]);
+    put_own(w, prefix, &c);
 }
 
 /* ---- the process ---- */
@@ -173,107 +303,76 @@ static void put_figure(void *user, size_t pos, const char *name, const char *tag
     const struct writer *w = user;
     (void)pos, (void)tags;
     for (const struct prom_figure *f = prom_figures; f->info != NULL; f++) {
-        if (strcmp(f->info, name) != 0)
+        if (strcmp(f->info, name) != 0 || !put_head(w, prefix, f->name, f->type, f->help))
             continue;
-        put_head(w, prefix, f->name, f->type, f->help);
         text_add(w->out, "%s%s", prefix, f->name);
         put_value(w->out, value, PROM_PLAIN);
     }
 }
 
-static void put_process(const struct view *view, const struct writer *w)
+/* A metric that is always 1 and says something by its labels; tls: what TLS is made with, or NULL. */
+static void put_said(const struct writer *w, const char *name, const char *label, const char *value, const char *tls)
 {
-    info_each(view, put_figure, (void *)(uintptr_t)w);
-    put_head(w, "", "haproxy_process_build_info", PROM_GAUGE, "Always 1; the labels tell.");
-    text_puts(w->out, "haproxy_process_build_info{version=\"" PACKAGE_VERSION "\"} 1\n");
-    put_head(w, "", "haproxy_process_node", PROM_GAUGE, "Always 1; the label tells.");
-    text_puts(w->out, "haproxy_process_node{");
-    put_label(w->out, "node", view->snap->conf->global.node);
+    if (!put_head(w, "", name, PROM_GAUGE, "Always 1; the labels tell."))
+        return;
+    text_add(w->out, "%s{", name);
+    put_label(w->out, label, value);
+    if (tls != NULL)
+        put_label(w->out, "tls_library", tls);
     text_puts(w->out, "} 1\n");
 }
 
-/* ---- what HAProxy does not have ---- */
-
-/* A counter of each listener. */
-static void put_listeners(const struct view *view, const struct writer *w, const char *name, enum count which,
-                          const char *help)
+static void put_process(const struct view *view, const struct writer *w)
 {
-    put_head(w, "", name, PROM_COUNTER, help);
-    for (size_t i = 0; i < view->snap->conf->n_listeners; i++) {
-        const struct snap_listener *l = &view->snap->listeners[i];
-        text_add(w->out, "%s{", name);
-        put_label(w->out, "proxy", l->conf->name);
-        text_add(w->out, "} %" PRIu64 "\n", row_sum(l->row, which));
-    }
+    info_each(view, put_figure, (void *)(uintptr_t)w);
+    put_said(w, "haproxy_process_build_info", "version", PACKAGE_VERSION, NULL);
+    put_said(w, "haproxy_process_node", "node", view->snap->conf->global.node, NULL);
 }
 
-static void put_tls_sessions(const struct view *view, const struct writer *w)
-{
-    static const char name[] = "mqgate_frontend_tls_sessions";
-    put_head(w, "", name, PROM_GAUGE, "TLS connections of clients now, by version.");
-    for (size_t i = 0; i < view->snap->conf->n_listeners; i++) {
-        const struct row *row = view->snap->listeners[i].row;
-        uint64_t          all = row_open(row, COUNT_HANDSHAKES, COUNT_TLS_CLOSED);
-        uint64_t          tls12 = row_open(row, COUNT_TLS_1_2, COUNT_TLS_1_2_CLOSED);
-        const uint64_t    open[] = {tls12, all > tls12 ? all - tls12 : 0};
-        for (size_t v = 0; v < ARRAY_LEN(open); v++) {
-            text_add(w->out, "%s{", name);
-            put_label(w->out, "proxy", row->name);
-            put_label(w->out, "version", v == 0 ? "TLSv1.2" : "TLSv1.3");
-            text_add(w->out, "} %" PRIu64 "\n", open[v]);
-        }
-    }
-}
+/* ---- of the process, and not in HAProxy ---- */
 
-static void put_workers(const struct view *view, const struct writer *w)
+static void put_worker_counter(const struct view *view, const struct writer *w, enum worker_counter which)
 {
     const struct counters *all = stats_workers(view->snap->stats);
-    for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++) {
-        text_add(w->out, "# HELP mqgate_worker_%s%s Of each worker thread, see show activity.\n",
-                 worker_counter_names[i], w->open_metrics ? "" : "_total");
-        text_add(w->out, "# TYPE mqgate_worker_%s%s counter\n", worker_counter_names[i],
-                 w->open_metrics ? "" : "_total");
-        for (unsigned n = 0; n < view->snap->conf->global.workers; n++)
-            text_add(w->out, "mqgate_worker_%s_total{worker=\"%u\"} %" PRIu64 "\n", worker_counter_names[i], n,
-                     counters_of(all, n, i));
-    }
+    char                   name[NAME_LEN];
+    (void)snprintf(name, sizeof name, "mqgate_worker_%s_total", worker_counter_names[which]);
+    if (!put_head(w, "", name, PROM_COUNTER, prom_worker_helps[which]))
+        return;
+    for (unsigned n = 0; n < view->snap->conf->global.workers; n++)
+        text_add(w->out, "%s{worker=\"%u\"} %" PRIu64 "\n", name, n, counters_of(all, n, which));
 }
 
+static void begin_certificate(struct text *out, const char *section, const char *path)
+{
+    text_puts(out, "mqgate_certificate_not_after_seconds{");
+    put_label(out, "tls", section);
+    put_label(out, "file", path);
+    text_puts(out, "}");
+}
+
+/* A section may name a file twice; of samples with the same labels there may be but one. */
 static void put_certificate(void *user, const char *section, const struct tls_certificate_info *c)
 {
     struct text *out = user;
-    text_puts(out, "mqgate_certificate_not_after_seconds{");
-    put_label(out, "tls", section);
-    put_label(out, "file", c->path);
-    text_add(out, "} %" PRId64 "\n", c->not_after);
+    struct text  sample = {0};
+    begin_certificate(&sample, section, c->path);
+    out->failed |= sample.failed;
+    if (!sample.failed && (out->at == NULL || strstr(out->at, sample.at) == NULL))
+        text_add(out, "%s %" PRId64 "\n", sample.at, c->not_after);
+    text_fini(&sample);
 }
 
 static void put_own_process(const struct view *view, const struct writer *w)
 {
-    put_head(w, "", "mqgate_healthy", PROM_GAUGE, "1 while the health endpoint answers 200.");
-    put_sample(w, "mqgate_healthy", view_is_healthy(view));
-    put_head(w, "", "mqgate_accepting", PROM_GAUGE, "1 while listeners take new clients.");
-    put_sample(w, "mqgate_accepting", view->accepting);
-    put_workers(view, w);
-    put_head(w, "", "mqgate_certificate_not_after_seconds", PROM_GAUGE,
-             "When the certificate expires, seconds since 1970.");
-    certificates_each(view, put_certificate, w->out);
-}
-
-static void put_own_frontends(const struct view *view, const struct writer *w)
-{
-    put_listeners(view, w, "mqgate_frontend_denied_limit_total", COUNT_DENIED_LIMIT,
-                  "Connections refused by the listener's max_connections.");
-    put_listeners(view, w, "mqgate_frontend_proxy_errors_total", COUNT_PROXY_ERRORS,
-                  "Sessions ended by a bad, late or untrusted PROXY header.");
-    put_listeners(view, w, "mqgate_frontend_no_server_total", COUNT_NO_SERVER,
-                  "Sessions for which no server could be had.");
-    put_listeners(view, w, "mqgate_frontend_tls_handshakes_total", COUNT_HANDSHAKES, "TLS handshakes that succeeded.");
-    put_listeners(view, w, "mqgate_frontend_tls_handshakes_resumed_total", COUNT_HANDSHAKES_RESUMED,
-                  "TLS handshakes that resumed an earlier session.");
-    put_listeners(view, w, "mqgate_frontend_tls_handshakes_failed_total", COUNT_HANDSHAKES_FAILED,
-                  "TLS handshakes that failed.");
-    put_tls_sessions(view, w);
+    struct text certificates = {0};
+    put_said(w, "mqgate_build_info", "version", PACKAGE_VERSION, tls_library_version());
+    put_gauge(w, "mqgate_healthy", view_is_healthy(view), "1 while the health endpoint answers 200.");
+    put_gauge(w, "mqgate_accepting", view->accepting, "1 while listeners take new clients.");
+    for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
+        put_worker_counter(view, w, i);
+    certificates_each(view, put_certificate, &certificates);
+    put_collected(w, "mqgate_", "certificate_not_after_seconds", PROM_GAUGE,
+                  "When the certificate expires, seconds since 1970.", &certificates);
 }
 
 void render_prom(const struct view *view, const struct prom_options *o, struct text *out)
@@ -285,17 +384,14 @@ void render_prom(const struct view *view, const struct prom_options *o, struct t
                  {ROW_LISTENER, PROM_LISTENER},
                  {ROW_BACKEND, PROM_BACKEND},
                  {ROW_SERVER, PROM_SERVER}};
-    const struct writer w = {.out = out, .open_metrics = o->open_metrics};
-    if (o->scopes & PROM_PROCESS)
+    const struct writer w = {.out = out, .options = o};
+    if (o->scopes & PROM_PROCESS) {
         put_process(view, &w);
+        put_own_process(view, &w);
+    }
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         if (o->scopes & kinds[i].scope)
-            put_kind(view, o, &w, kinds[i].kind);
+            put_kind(view, &w, kinds[i].kind);
     }
-    if (o->scopes & PROM_PROCESS)
-        put_own_process(view, &w);
-    if (o->scopes & PROM_FRONTEND)
-        put_own_frontends(view, &w);
-    if (o->open_metrics)
-        text_puts(out, "# EOF\n");
+    text_puts(out, o->open_metrics ? "# EOF\n" : ""); /* nothing that was asked for is an empty answer */
 }

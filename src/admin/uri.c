@@ -4,7 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "admin/render_prom.h"
 #include "base/macros.h"
 
 /* RFC 9112 section 3.2.2: a server must accept the absolute form, too. */
@@ -71,10 +70,8 @@ static struct asked metrics_asked(const char *path, const char *metrics_uri)
     const char  *behind = starts_with(path, metrics_uri) ? path + strlen(metrics_uri) : "/";
     if (*behind != '\0' && *behind != '?')
         return asked;
-    struct prom_options options = prom_options_parse(*behind == '?' ? behind + 1 : NULL);
     asked.endpoint = ENDPOINT_METRICS;
-    asked.scopes = options.scopes;
-    asked.no_maint = options.no_maint;
+    asked.metrics = prom_options_parse(*behind == '?' ? behind + 1 : NULL);
     return asked;
 }
 

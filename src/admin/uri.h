@@ -2,6 +2,7 @@
 #ifndef MQGATE_ADMIN_URI_H
 #define MQGATE_ADMIN_URI_H
 
+#include "admin/render_prom.h"
 #include "conf/model.h"
 
 enum endpoint { ENDPOINT_NONE, ENDPOINT_HEALTH, ENDPOINT_STATS, ENDPOINT_METRICS };
@@ -11,14 +12,14 @@ enum stats_form { STATS_PAGE, STATS_CSV, STATS_TYPED, STATS_JSON, STATS_PLAIN_JS
 enum { SCOPE_MAX = 20, STATUS_LEN = 4 }; /* bytes */
 
 struct asked {
-    enum endpoint   endpoint;
-    enum stats_form form;
-    bool            up;                     /* ";up": hide servers that are down or in maintenance */
-    bool            no_maint;               /* ";no-maint": hide those in maintenance */
-    bool            norefresh;              /* ";norefresh": the page is not to renew itself */
-    char            scope[SCOPE_MAX + 1];   /* "scope=": part of the names of the proxies to show; "": all */
-    char            status[STATUS_LEN + 1]; /* ";st=": how the last action went, capital letters; "": none */
-    unsigned        scopes;                 /* of metrics: PROM_* */
+    enum endpoint       endpoint;
+    enum stats_form     form;
+    bool                up;                     /* ";up": hide servers that are down or in maintenance */
+    bool                no_maint;               /* ";no-maint": hide those in maintenance */
+    bool                norefresh;              /* ";norefresh": the page is not to renew itself */
+    char                scope[SCOPE_MAX + 1];   /* "scope=": part of the names of the proxies to show; "": all */
+    char                status[STATUS_LEN + 1]; /* ";st=": how the last action went, capital letters; "": none */
+    struct prom_options metrics;                /* of metrics, and all but their format */
 };
 
 /* uri as the client sent it, query included and nothing decoded; "http://host/path" counts as "/path".

@@ -18,7 +18,6 @@ ETC = pathlib.Path(__file__).resolve().parent.parent.parent / "etc"
 NOT_HERE = {
     r"haproxy_\w+_http_.*|haproxy_frontend_intercepted_requests_total": "HTTP; newer HAProxys leave it out for TCP",
     r"haproxy_process_(http_comp|limit_http_comp|current_zlib|max_zlib).*": "nothing is compressed",
-    r"haproxy_backend_agg_.*": "always 0 there; sum haproxy_server_status instead",
     r"haproxy_process_failed_resolutions": "a counter there, whose name promtool objects to; a gauge here",
 }
 
@@ -93,7 +92,10 @@ def test_values_are_those_of_the_csv_and_states_add_up(gate, pki):
                 groups[re.sub(r',state="\w+"', "", key)] = groups.get(re.sub(r',state="\w+"', "", key), 0) + value
         assert groups and set(groups.values()) == {states}, (name, groups)
     gate.control("disable server out/s0")
-    assert samples(scrape(gate)[1])['haproxy_server_status{proxy="out",server="s0",state="MAINT"}'] == 1
+    found = samples(scrape(gate)[1])
+    assert found['haproxy_server_status{proxy="out",server="s0",state="MAINT"}'] == 1
+    assert found['haproxy_backend_agg_server_status{proxy="out",state="MAINT"}'] == 1
+    assert found['haproxy_backend_agg_server_status{proxy="out",state="UP"}'] == 0
 
 
 def test_counters_only_grow(gate, pki):
@@ -111,26 +113,55 @@ def test_counters_only_grow(gate, pki):
         before = now
 
 
+def prefixes(text):
+    return {"_".join(name.split("_")[:2]) for name in families(text)}
+
+
 def test_only_what_is_asked_for_comes(gate):
-    assert {re.match(r"(haproxy|mqgate)_[a-z]+", name).group(0) for name in families(scrape(gate, "?scope=server")[1])} == {
-        "haproxy_server"}
+    assert prefixes(scrape(gate, "?scope=server")[1]) == {"haproxy_server", "mqgate_server"}
     both = scrape(gate, "?scope=frontend&scope=backend&x=y")[1]
-    assert {re.match(r"(haproxy|mqgate)_[a-z]+", name).group(0) for name in families(both)} == {
-        "haproxy_frontend", "haproxy_backend", "mqgate_frontend"}
+    assert prefixes(both) == {"haproxy_frontend", "haproxy_backend", "mqgate_frontend", "mqgate_backend"}
+    assert scrape(gate, "?scope=resolver")[1] == ""
+    named = scrape(gate, "?metrics=mqgate_healthy%2Chaproxy_server_weight,nonsense")[1]
+    assert set(families(named)) == {"mqgate_healthy", "haproxy_server_weight"}
+    assert set(families(scrape(gate)[1])) - set(families(scrape(gate, "?metrics=-mqgate_healthy")[1])) == {
+        "mqgate_healthy"}
     gate.control("disable server out/s0")
     assert "haproxy_server_current_sessions" not in scrape(gate, "?no-maint")[1]
     assert gate.get("/metricsX")[0] == 404
 
 
-def test_open_metrics_when_asked_for(gate):
-    kind, text = scrape(gate, Accept="application/openmetrics-text; version=1.0.0, text/plain;q=0.5")
-    assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8" and text.endswith("# EOF\n")
-    # Debian's parser, in Debian's python.
+def test_who_may_not_see_the_statistics_may_not_see_metrics(mqgate, serve):
+    assert mqgate(conf(serve(Echo).port, admin={"stats_allow": ["10.0.0.0/8"]})).get("/metrics")[0] == 403
+
+
+def test_a_certificate_named_twice_is_told_of_once(mqgate, serve, pki):
+    files = pki.leaf("localhost")
+    twice = [{"chain": files.chain, "key": files.key}] * 2
+    gate = mqgate(conf(serve(Echo).port, tls=[{"name": "edge", "certificates": twice}], listener={"tls": "edge"}))
+    text = scrape(gate, "?metrics=mqgate_certificate_not_after_seconds")[1]
+    assert len([line for line in text.splitlines() if line[0] != "#"]) == 1
+
+
+def open_metrics_families(text):
+    """As Debian's parser, in Debian's python, has them."""
     parsed = subprocess.run(["/usr/bin/python3", "-c", "import sys; from prometheus_client.openmetrics.parser import *\n"
                              "print(len(list(text_string_to_metric_families(sys.stdin.read()))))"],
                             input=text, capture_output=True, text=True, timeout=60, check=False)
     assert parsed.returncode == 0, parsed.stderr
-    assert int(parsed.stdout) == len(families(text))
+    return int(parsed.stdout)
+
+
+def test_open_metrics_when_asked_for(gate, mqgate, serve):
+    accept = "application/openmetrics-text; version=1.0.0, text/plain;q=0.5"
+    kind, text = scrape(gate, Accept=accept)
+    assert kind == "application/openmetrics-text; version=1.0.0; charset=utf-8" and text.endswith("# EOF\n")
+    assert open_metrics_families(text) == len(families(text))
+    assert open_metrics_families(scrape(gate, "?metrics=none", Accept=accept)[1]) == 0
+    # What nobody checks has counters without a value.
+    unchecked = mqgate(conf(serve(Echo).port, backend={"check": {"type": "none"}}))
+    assert 'check_failures_total{proxy="out",server="s0"} NaN' in scrape(unchecked)[1]
+    assert open_metrics_families(scrape(unchecked, Accept=accept)[1]) > 100
 
 
 def test_names_and_types_are_haproxy_s(gate, serve, tmp_path):
