@@ -5,6 +5,7 @@
 #include <check.h>
 
 TCase *pure_tcase(void); /* no socket, no thread */
+TCase *prom_tcase(void);
 TCase *http_tcase(void);
 TCase *slow_tcase(void); /* waits for the timeouts of the real thing */
 
