@@ -30,6 +30,7 @@ static void check_uri(const char *uri)
         .health_uri = "/haproxy_health", .stats_uri = "/haproxy_stats", .metrics_uri = "/metrics"};
     struct asked asked = uri_parse(uri, &admin);
     check_scope(asked.scope);
+    FUZZ_CHECK(strlen(asked.metrics.metrics) < PROM_METRICS_MAX);
     FUZZ_CHECK(asked.status[0] == '\0' || strlen(asked.status) == STATUS_LEN);
     FUZZ_CHECK(asked.endpoint == ENDPOINT_STATS || (asked.form == STATS_PAGE && asked.scope[0] == '\0'));
     if (asked.endpoint == ENDPOINT_STATS)
