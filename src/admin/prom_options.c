@@ -82,7 +82,7 @@ static void add_metrics(const char *value, struct prom_options *o)
 static void add_parameter(const char *at, size_t len, bool *any_scope, struct prom_options *o)
 {
     static const char scope[] = "scope=", metrics[] = "metrics=";
-    char              text[PROM_METRICS_MAX];
+    char              text[PROM_METRICS_MAX] = "";
     decode(at, len, text, sizeof text);
     if (strncmp(text, scope, strlen(scope)) == 0)
         add_scope(text + strlen(scope), any_scope, o);
