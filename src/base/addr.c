@@ -208,13 +208,19 @@ bool network_parse(const char *text, struct network *out)
     return true;
 }
 
-bool network_has(const struct network *net, const struct addr *a)
+static bool network_has_form(const struct network *net, const struct addr *a)
 {
     unsigned n_bits, n_bits_a;
     if (net->base.sa.sa_family != a->sa.sa_family)
         return false;
     const uint8_t *base = ip_bytes(&net->base, &n_bits);
     return same_bits(base, ip_bytes(a, &n_bits_a), net->bits);
+}
+
+bool network_has(const struct network *net, const struct addr *a)
+{
+    struct addr plain = addr_from_sockaddr(&a->sa);
+    return network_has_form(net, a) || network_has_form(net, &plain);
 }
 
 bool networks_have(const struct network *nets, size_t n, const struct addr *a)

@@ -46,9 +46,10 @@ struct network {
     uint8_t     bits; /* 0..32 or 0..128 */
 };
 
-/* "10.0.0.0/8", "::1/128", or a single address. False: no such thing, or host bits set. IPv4 in IPv6 becomes IPv4, as
- * addr_from_sockaddr() makes it of the addresses that are looked up. */
+/* "10.0.0.0/8", "::1/128", or a single address. False: no such thing, or host bits set. IPv4 in IPv6 becomes IPv4. */
 bool network_parse(const char *text, struct network *out) MUST_CHECK;
+/* A network of IPv4 has its addresses in both forms: a PROXY header may bring IPv4 in IPv6, and is passed on as it
+ * came. */
 bool network_has(const struct network *net, const struct addr *a);
 bool networks_have(const struct network *nets, size_t n, const struct addr *a);
 

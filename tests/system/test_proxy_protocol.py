@@ -253,13 +253,22 @@ def test_off_passes_a_header_on_as_payload(mqgate, server):
         assert pp.receive(accepted).src == SRC
 
 
-def test_allow_and_deny_see_the_client_in_the_header(gate_in):
+IN_IP6 = (f"::ffff:{SRC[0]}", SRC[1]), (f"::ffff:{DST[0]}", DST[1])  # IPv4 as a dual-stack balancer may write it
+
+
+@pytest.mark.parametrize("header", [pp.v1(SRC, DST), pp.v2(SRC, DST), pp.v1(*IN_IP6), pp.v2(*IN_IP6)],
+                         ids=["v1", "v2", "v1-in-IPv6", "v2-in-IPv6"])
+def test_allow_and_deny_see_the_client_in_the_header(gate_in, server, header):
     gate = gate_in(deny=["192.0.2.0/24"])
     with gate.connect() as client:
-        client.sendall(pp.v2(SRC, DST))
+        client.sendall(header)
         assert ends(client) == ("reset", b"")
-    gate.wait_end(why="denied", client=f"{SRC[0]}:{SRC[1]}")
+    gate.wait_end(why="denied")
     assert gate.listener_stats()["denied_sessions"] == 1
+    gate = gate_in(allow=["192.0.2.0/24"])
+    with gate.connect() as client:
+        client.sendall(header)
+        server.accept().close()
 
 
 def test_tlvs_are_passed_on_behind_ours(gate_in, server):

@@ -85,7 +85,10 @@ START_TEST(a_network_has_its_addresses_and_no_others)
                  {"127.0.0.1", "127.0.0.2", false},
                  {"::ffff:10.0.0.9", "10.0.0.9", true},
                  {"::ffff:10.0.0.0/104", "10.255.0.1", true},
-                 {"::ffff:10.0.0.0/104", "11.0.0.1", false}};
+                 {"::ffff:10.0.0.0/104", "11.0.0.1", false},
+                 {"10.0.0.0/8", "::ffff:10.255.0.1", true},
+                 {"10.0.0.0/8", "::ffff:11.0.0.1", false},
+                 {"::/0", "::ffff:10.0.0.1", true}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct network net;
         struct addr    a;
