@@ -133,12 +133,14 @@ static_assert(ARRAY_LEN(prom_families) <= PROM_FAMILIES_MAX, "one text each");
 
 const struct prom_own prom_own[] = {
     {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DCON, false, "reason", "connection",
-     "Clients refused: by allow and deny at accept (connection) or once a PROXY header told who it is (session), by "
-     "the "
-     "listener's max_connections (limit), by per_source (source)."},
+     "Clients refused: by allow, deny and per_source, at accept (connection) or once a PROXY header told who it is "
+     "(session); by the listener's max_connections (limit)."},
     {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DSES, false, "reason", "session", NULL},
     {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_LIMIT, false, "reason", "limit", NULL},
-    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_SOURCE, false, "reason", "source", NULL},
+    {"denied_source_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_SOURCE, false, NULL, NULL,
+     "Clients refused by per_source; denied_total has them too."},
+    {"sources_untracked_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_SOURCES_UNTRACKED, false, NULL, NULL,
+     "Clients let in that per_source had no place to count in."},
     {"proxy_errors_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_PROXY_ERRORS, false, NULL, NULL,
      "Sessions ended by a bad, late or untrusted PROXY header."},
     {"no_server_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_NO_SERVER, false, NULL, NULL,

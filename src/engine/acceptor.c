@@ -72,6 +72,7 @@ static bool let_in(struct worker *w, const struct snap_bind *bind, const struct 
         return false;
     }
     if (is_known && !session_take_source(w, bind, peer, source)) {
+        count_in(w, bind->row, COUNT_DENIED_CONNECTIONS, 1);
         gauge_sub(&listener->row->sessions);
         return false;
     }

@@ -12,6 +12,7 @@
 #include "engine/describe.h"
 #include "engine/inquiry.h"
 #include "engine/shared.h"
+#include "engine/tables.h"
 
 /* ---- sessions ---- */
 
@@ -289,102 +290,6 @@ static enum command_outcome set_rate_limit(void *owner, struct command_call *cal
     return command_fail(call, "'set rate-limit' supports 'connections', 'sessions' and 'ssl-sessions'.");
 }
 
-/* ---- sources ---- */
-
-static void say_table(struct command_call *call, const struct snap_listener *listener, uint64_t now_ms)
-{
-    text_add(&call->out, "# table: %s, type: ip, size:%" PRIu32 ", used:%" PRIu32 "\n", listener->conf->name,
-             sources_size(listener->sources), sources_used(listener->sources, now_ms));
-}
-
-static void say_source(void *user, const struct source *source)
-{
-    struct command_call *call = user;
-    char                 key[ADDR_TEXT_MAX];
-    text_add(&call->out,
-             "0x%" PRIx32 ": key=%s use=%" PRIu32 " exp=%" PRIu32 " conn_cnt=%" PRIu32 " conn_rate(1000)=%" PRIu32
-             " conn_cur=%" PRIu32 "\n",
-             source->place, addr_format_ip(&source->address, key), source->connections, source->expires_ms,
-             source->connections_ever, source->rate, source->connections);
-}
-
-static void say_tables(const struct engine *e, struct command_call *call)
-{
-    uint64_t now_ms = clock_mono_ms();
-    for (size_t i = 0; i < e->snap->conf->n_listeners; i++) {
-        if (e->snap->listeners[i].sources != NULL)
-            say_table(call, &e->snap->listeners[i], now_ms);
-    }
-}
-
-/* The listener whose table it is; NULL when there is none, and that has been said. */
-static const struct snap_listener *find_table(const struct engine *e, struct command_call *call)
-{
-    const struct snap_listener *listener = snapshot_find_listener(e->snap, call->argv[0]);
-    if (listener != NULL && listener->sources != NULL)
-        return listener;
-    (void)command_fail(call, "No such table");
-    return NULL;
-}
-
-/* What stands behind "key"; false when it cannot be had, and that has been said. */
-static bool parse_key(struct command_call *call, struct addr *key)
-{
-    if (call->argc < 3)
-        (void)command_fail(call, "Key value expected");
-    else if (!addr_parse_ip(call->argv[2], key))
-        (void)command_fail(call, "Invalid key");
-    else if (call->level < COMMAND_OPERATOR)
-        (void)command_fail(call, "Permission denied");
-    else
-        return true;
-    return false;
-}
-
-static enum command_outcome show_table(void *owner, struct command_call *call)
-{
-    uint64_t      now_ms = clock_mono_ms();
-    struct addr   key;
-    struct source source;
-    if (call->argc == 0) {
-        say_tables(owner, call);
-        return COMMAND_DONE;
-    }
-    const struct snap_listener *listener = find_table(owner, call);
-    if (listener == NULL)
-        return COMMAND_DONE;
-    if (call->argc == 1) {
-        say_table(call, listener, now_ms);
-        sources_each(listener->sources, now_ms, say_source, call);
-        return COMMAND_DONE;
-    }
-    if (strcmp(call->argv[1], "key") != 0)
-        return command_fail(call, "Optional argument only supports key <key>");
-    if (parse_key(call, &key) && sources_find(listener->sources, &key, now_ms, &source)) {
-        say_table(call, listener, now_ms);
-        say_source(call, &source);
-    }
-    return COMMAND_DONE;
-}
-
-static enum command_outcome clear_table(void *owner, struct command_call *call)
-{
-    uint64_t    now_ms = clock_mono_ms();
-    struct addr key;
-    if (call->argc == 0)
-        return command_fail(call, "Required arguments: <table> or <table> key <key>");
-    const struct snap_listener *listener = find_table(owner, call);
-    if (listener == NULL)
-        return COMMAND_DONE;
-    if (call->argc == 1)
-        sources_forget_all(listener->sources, now_ms);
-    else if (strcmp(call->argv[1], "key") != 0)
-        return command_fail(call, "Required arguments: <table> or <table> key <key>");
-    else if (parse_key(call, &key) && sources_forget(listener->sources, &key, now_ms) == SOURCE_IN_USE)
-        return command_fail(call, "Entry currently in use, cannot remove");
-    return COMMAND_DONE;
-}
-
 /* ---- workers ---- */
 
 enum { SUM_BUFS_LENT, SUM_BUFS_FREE, SUM_ERRORS };
@@ -502,9 +407,10 @@ const struct command engine_commands[] = {
     {"set maxconn global", "<n>", "change the process's limit of connections", COMMAND_ADMIN, set_maxconn_global},
     {"set rate-limit", "{connections|sessions|ssl-sessions} global <n>", "limit what is accepted a second",
      COMMAND_ADMIN, set_rate_limit},
-    {"show table", "[<table> [key <key>]]", "tables of sources, or the entries of one", COMMAND_USER, show_table},
-    {"clear table", "<table> [key <key>]", "forget the sources that have no connections", COMMAND_OPERATOR,
-     clear_table},
+    {"show table", "[<table> [data.<type> <op> <value>]* [key <key>]]", "tables of sources, or the entries of one",
+     COMMAND_USER, tables_show},
+    {"clear table", "<table> [data.<type> <op> <value>]* [key <key>]", "forget sources that have no connections",
+     COMMAND_OPERATOR, tables_clear},
     {"show activity", "", "counters of each worker", COMMAND_OPERATOR, show_activity},
     {"show errors", "", "the last clients refused for what they sent", COMMAND_OPERATOR, show_errors},
     {"show fd", "[<fd>]", "descriptors of listeners and sessions", COMMAND_OPERATOR, show_fd},

@@ -299,6 +299,7 @@ static enum count end_count(const struct session *s, enum session_state ended_in
     case WHY_HANDSHAKE_TIMEOUT:
         return COUNT_HANDSHAKES_FAILED;
     case WHY_DENIED:
+    case WHY_SOURCE_LIMIT:
         return COUNT_DENIED_SESSIONS;
     case WHY_NO_SERVER:
     case WHY_QUEUE_TIMEOUT:
@@ -307,8 +308,6 @@ static enum count end_count(const struct session *s, enum session_state ended_in
         return COUNT_NO_SERVER;
     case WHY_NO_MEMORY:
         return COUNT_INTERNAL_ERRORS;
-    case WHY_SOURCE_LIMIT:
-        return COUNTS; /* counted by which limit it was */
     default:
         return ended_in == ST_RELAY || s->why == WHY_SHUTDOWN || s->why == WHY_KILLED ? COUNTS : COUNT_REQUEST_ERRORS;
     }

@@ -75,11 +75,11 @@ struct session {
     uint8_t               server_index; /* in the backend */
     uint8_t               n_tries;
     bool                  redispatched; /* a later try went to another server */
-    uint32_t              source;       /* its place in the listener's table of sources; 0: none */
     int                   error;        /* errno of the last try to reach a server */
     uint64_t              tried;        /* servers, a bit each */
     uint64_t              id;
     struct addr           client;   /* the real one, as far as known */
+    uint32_t              source;   /* its place in the listener's table of sources; 0: none */
     struct via           *via;      /* NULL: no PROXY header, or one without addresses; owned */
     struct buf           *greeting; /* PROXY header on its way to the server */
     struct worker        *worker;

@@ -67,8 +67,6 @@ static char phase(const struct session *s)
 {
     if (s->why == WHY_FIRST_BYTE_TIMEOUT)
         return 'R'; /* a server is there already, but it is the client's first words that did not come */
-    if (s->why == WHY_SOURCE_LIMIT)
-        return 'C'; /* as HAProxy has it where a limit of its own forbids the connection to a server */
     if (s->why == WHY_KILLED && s->state == ST_RELAY)
         return '-'; /* as HAProxy has it for "shutdown session" */
     return phases[s->state];

@@ -136,7 +136,8 @@
     X(COLUMN_MQGATE_PROXY_ERRORS, "mqgate_proxy_errors", "MCP")                                                        \
     X(COLUMN_MQGATE_NO_SERVER, "mqgate_no_server", "MCP")                                                              \
     X(COLUMN_MQGATE_CARRIED, "mqgate_carried", "MCP")                                                                  \
-    X(COLUMN_MQGATE_DENIED_SOURCE, "mqgate_denied_source", "MCP")
+    X(COLUMN_MQGATE_DENIED_SOURCE, "mqgate_denied_source", "MCP")                                                      \
+    X(COLUMN_MQGATE_SOURCES_UNTRACKED, "mqgate_sources_untracked", "MCP")
 
 #define COLUMN_ENUM(id, name, tags) id,
 enum column { COLUMNS(COLUMN_ENUM) COLUMNS_N };

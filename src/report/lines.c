@@ -125,6 +125,7 @@ static void put_client_side(struct line *l)
     put_count(l, COLUMN_MQGATE_DENIED_LIMIT, COUNT_DENIED_LIMIT);
     put_u64(l, COLUMN_MQGATE_DENIED_SOURCE,
             row_sum(l->row, COUNT_DENIED_SOURCE_CONNECTIONS) + row_sum(l->row, COUNT_DENIED_SOURCE_RATE));
+    put_count(l, COLUMN_MQGATE_SOURCES_UNTRACKED, COUNT_SOURCES_UNTRACKED);
     put_count(l, COLUMN_MQGATE_PROXY_ERRORS, COUNT_PROXY_ERRORS);
     put_count(l, COLUMN_MQGATE_NO_SERVER, COUNT_NO_SERVER);
 }

@@ -19,11 +19,11 @@ enum count {
     COUNT_CLOSED, /* frontend: of COUNT_CONNECTIONS, over. Backend: of COUNT_SESSIONS. Server: of those it carried */
     COUNT_INTERNAL_ERRORS, /* ended for want of memory */
     /* frontend */
-    COUNT_DENIED_CONNECTIONS,        /* by allow and deny, at accept */
-    COUNT_DENIED_SESSIONS,           /* by allow and deny, once the PROXY header told who it is */
+    COUNT_DENIED_CONNECTIONS,        /* by allow, deny and per_source, at accept */
+    COUNT_DENIED_SESSIONS,           /* by the same, once the PROXY header told who it is */
     COUNT_DENIED_LIMIT,              /* by the listener's max_connections */
-    COUNT_DENIED_SOURCE_CONNECTIONS, /* by per_source.max_connections */
-    COUNT_DENIED_SOURCE_RATE,        /* by per_source.rate_limit */
+    COUNT_DENIED_SOURCE_CONNECTIONS, /* of these two, by per_source.max_connections */
+    COUNT_DENIED_SOURCE_RATE,        /* and by per_source.rate_limit */
     COUNT_SOURCES_UNTRACKED,         /* let in, with no place in the table of sources */
     COUNT_PROXY_ERRORS,              /* bad, late or untrusted PROXY headers */
     COUNT_HANDSHAKES,                /* TLS handshakes that succeeded */

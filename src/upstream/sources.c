@@ -12,10 +12,16 @@
  *   after its last event, before anybody else may claim the entry (PAUSE_S); the address hashes to the fingerprint, and
  *   is not shown when it does not (its claimer has not yet written it). The last holder writes nothing after its give.
  *
- * Two threads that look for the same new source at once choose the same entry, as both take the first that may be
- * claimed; one swap fails, and its thread looks again and finds the other's. Only if an entry before it becomes free to
- * claim just then may a source have two entries. From then on all find the first of them, and the second is left to
- * fade: a source may then have as many connections more than its limit as there are threads that raced, once.
+ * A source has one entry. Who finds none claims the one that has been silent the longest. Threads whose clocks differ
+ * agree on which that is, since all silences are longer by the same for one of them; and whatever happens to an entry
+ * ends its silence. So if two threads that look for the same new source choose differently, then the choice of one of
+ * them was no longer what it had seen: its swap fails, it looks again and finds the other's. The exception is an entry
+ * whose silence seems over to one thread and not yet to the other (below). Then the source may get a second entry: new
+ * connections all go to the first, and the second fades with the few that it has.
+ *
+ * An entry without connections is shown for 30 seconds, but gives way to a newcomer after PAUSE_S, so that a flood of
+ * sources does not leave those that come next without limits. Its silence seems to begin anew when the second in its
+ * word comes round, after 68 minutes; it is not shown again then, as the details have the whole time.
  *
  * Two sources of one bucket with the same 32 bits of fingerprint would be counted as one. Nobody can aim at that
  * without the key, and by chance a newcomer meets it once in 500 million times. */
@@ -30,9 +36,8 @@
 enum { CONNECTIONS_BITS = 20, SECOND_BITS = 12 };
 enum { SECONDS = 1 << SECOND_BITS }; /* after which the second of a word comes round again, for a moment */
 enum { CLOCKS_APART_S = 16 };        /* a change that is in the future by less was just now, on another clock */
-enum { SILENT_S = SOURCES_SILENT_MS / 1000 };
-enum { PAUSE_S = 3 };           /* of a forgotten entry, until its rate is over */
-enum { NEVER_USED, FORGOTTEN }; /* fingerprints that no source has */
+enum { PAUSE_S = 3 };                /* of an entry that was left, until its rate is over */
+enum { NEVER_USED, FORGOTTEN };      /* fingerprints that no source has */
 
 struct entry {
     uint32_t fingerprint;
@@ -43,7 +48,9 @@ struct entry {
 struct details {
     _Atomic uint64_t bits; /* of the address: IPv4's 32, IPv6's first 64 */
     _Atomic bool     is_ip6;
-    _Atomic uint64_t ever; /* fingerprint, connections */
+    _Atomic uint64_t ever; /* fingerprint, connections let in */
+    _Atomic uint64_t refused;
+    _Atomic uint64_t changed_ms;
     struct rate      rate;
 };
 
@@ -86,18 +93,14 @@ static uint32_t silent_s(const struct entry *e, uint64_t now_ms)
     return passed > SECONDS - CLOCKS_APART_S ? 0 : passed;
 }
 
-/* Somebody's, and not only a memory of it. */
-static bool is_used(const struct entry *e, uint64_t now_ms)
-{
-    return e->fingerprint > FORGOTTEN && (e->connections > 0 || silent_s(e, now_ms) < SILENT_S);
-}
-
-static bool may_be_claimed(uint64_t word, uint64_t now_ms)
+/* How ready an entry is to be claimed; 0: it is not. */
+static uint32_t readiness(uint64_t word, uint64_t now_ms)
 {
     struct entry e = unpack(word);
-    if (e.fingerprint == FORGOTTEN)
-        return silent_s(&e, now_ms) >= PAUSE_S;
-    return e.fingerprint == NEVER_USED || !is_used(&e, now_ms);
+    uint32_t     silent = silent_s(&e, now_ms);
+    if (e.fingerprint == NEVER_USED)
+        return SECONDS;
+    return e.connections > 0 || silent < PAUSE_S ? 0 : silent;
 }
 
 struct sources *sources_new(uint32_t entries, const uint8_t key[SIPHASH_KEY_BYTES])
@@ -170,18 +173,20 @@ static uint32_t place_of(uint32_t bucket, uint32_t i)
     return bucket * SOURCES_BUCKET + i + 1;
 }
 
-/* The entry that has the fingerprint, or else the first that may be claimed, or SOURCES_BUCKET. *word is what it was
- * when looked at. */
+/* The entry that has the fingerprint, or else the one that is readiest to be claimed, or SOURCES_BUCKET. *word is what
+ * it was when looked at. */
 static uint32_t choose(const struct sources *t, const struct wanted *w, uint64_t now_ms, uint64_t *word)
 {
-    uint32_t chosen = SOURCES_BUCKET;
+    uint32_t chosen = SOURCES_BUCKET, readiest = 0;
     for (uint32_t i = 0; i < SOURCES_BUCKET; i++) {
         uint64_t there = atomic_load(&t->buckets[w->bucket].words[i]);
         if (unpack(there).fingerprint == w->fingerprint) {
             *word = there;
             return i;
         }
-        if (chosen == SOURCES_BUCKET && may_be_claimed(there, now_ms)) {
+        uint32_t ready = readiness(there, now_ms);
+        if (ready > readiest) {
+            readiest = ready;
             *word = there;
             chosen = i;
         }
@@ -189,15 +194,21 @@ static uint32_t choose(const struct sources *t, const struct wanted *w, uint64_t
     return chosen;
 }
 
-static void count_ever(struct details *d, uint32_t fingerprint)
+static void count(_Atomic uint64_t *counter, uint32_t fingerprint)
 {
-    uint64_t was = atomic_load_explicit(&d->ever, memory_order_relaxed), now;
+    uint64_t was = atomic_load_explicit(counter, memory_order_relaxed), now;
     do {
         if (was >> 32 != fingerprint)
             now = (uint64_t)fingerprint << 32 | 1;
         else
             now = (uint32_t)was < UINT32_MAX ? was + 1 : was;
-    } while (!atomic_compare_exchange_weak_explicit(&d->ever, &was, now, memory_order_relaxed, memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(counter, &was, now, memory_order_relaxed, memory_order_relaxed));
+}
+
+static uint32_t counted(const _Atomic uint64_t *counter, uint32_t fingerprint)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+    return now >> 32 == fingerprint ? (uint32_t)now : 0;
 }
 
 /* The place is taken: what hangs on it. */
@@ -207,11 +218,13 @@ static enum source_verdict count_taken(struct sources *t, const struct wanted *w
     struct details *d = &t->buckets[w->bucket].details[i];
     atomic_store_explicit(&d->bits, w->bits, memory_order_relaxed);
     atomic_store_explicit(&d->is_ip6, w->is_ip6, memory_order_relaxed);
+    atomic_store_explicit(&d->changed_ms, now_ms, memory_order_relaxed);
     if (!rate_take(&d->rate, most_a_second, now_ms)) {
+        count(&d->refused, w->fingerprint);
         sources_give(t, place_of(w->bucket, i), now_ms);
         return SOURCE_TOO_FAST;
     }
-    count_ever(d, w->fingerprint);
+    count(&d->ever, w->fingerprint);
     *place = place_of(w->bucket, i);
     return SOURCE_LET_IN;
 }
@@ -220,6 +233,7 @@ enum source_verdict sources_take(struct sources *t, const struct addr *client, c
                                  uint64_t now_ms, uint32_t *place)
 {
     const struct wanted w = look_for(t, client);
+    struct bucket      *bucket = &t->buckets[w.bucket];
     *place = 0;
     for (;;) { /* again only when another thread has got somewhere with the same entry */
         uint64_t word;
@@ -227,12 +241,13 @@ enum source_verdict sources_take(struct sources *t, const struct addr *client, c
         if (i == SOURCES_BUCKET)
             return SOURCE_UNTRACKED;
         struct entry e = unpack(word);
-        if (e.fingerprint == w.fingerprint && limits->connections != 0 && e.connections >= limits->connections)
+        if (e.fingerprint == w.fingerprint && limits->connections != 0 && e.connections >= limits->connections) {
+            count(&bucket->details[i].refused, w.fingerprint);
             return SOURCE_TOO_MANY;
+        }
         if (e.connections >= SOURCES_CONNECTIONS)
             return SOURCE_UNTRACKED;
-        if (atomic_compare_exchange_strong(&t->buckets[w.bucket].words[i], &word,
-                                           pack(w.fingerprint, now_ms, e.connections + 1)))
+        if (atomic_compare_exchange_strong(&bucket->words[i], &word, pack(w.fingerprint, now_ms, e.connections + 1)))
             return count_taken(t, &w, i, limits->rate, now_ms, place);
     }
 }
@@ -242,8 +257,10 @@ void sources_give(struct sources *t, uint32_t place, uint64_t now_ms)
     if (place == 0)
         return;
     uint32_t          index = place - 1;
-    _Atomic uint64_t *at = &t->buckets[index / SOURCES_BUCKET].words[index % SOURCES_BUCKET];
+    struct bucket    *bucket = &t->buckets[index / SOURCES_BUCKET];
+    _Atomic uint64_t *at = &bucket->words[index % SOURCES_BUCKET];
     uint64_t          word = atomic_load(at), less;
+    atomic_store_explicit(&bucket->details[index % SOURCES_BUCKET].changed_ms, now_ms, memory_order_relaxed);
     do {
         struct entry e = unpack(word);
         less = pack(e.fingerprint, now_ms, e.connections - 1);
@@ -257,90 +274,55 @@ uint32_t sources_size(const struct sources *t)
     return t->n_buckets * SOURCES_BUCKET;
 }
 
-uint32_t sources_used(const struct sources *t, uint64_t now_ms)
+bool sources_at(const struct sources *t, uint32_t place, uint64_t now_ms, struct source *out)
 {
-    uint32_t n = 0;
-    for (uint32_t place = 0; place < sources_size(t); place++) {
-        struct entry e = unpack(t->buckets[place / SOURCES_BUCKET].words[place % SOURCES_BUCKET]);
-        n += is_used(&e, now_ms);
-    }
-    return n;
-}
-
-static bool read_entry(const struct sources *t, uint32_t bucket, uint32_t i, uint64_t now_ms, struct source *out)
-{
-    const struct details *d = &t->buckets[bucket].details[i];
-    struct entry          e = unpack(atomic_load(&t->buckets[bucket].words[i]));
-    if (!is_used(&e, now_ms))
+    const struct bucket  *bucket = &t->buckets[(place - 1) / SOURCES_BUCKET];
+    const struct details *d = &bucket->details[(place - 1) % SOURCES_BUCKET];
+    uint64_t              word = atomic_load(&bucket->words[(place - 1) % SOURCES_BUCKET]);
+    struct entry          e = unpack(word);
+    if (e.fingerprint <= FORGOTTEN)
         return false;
-    uint64_t bits = atomic_load(&d->bits), ever = atomic_load(&d->ever);
+    uint64_t bits = atomic_load(&d->bits), changed_ms = atomic_load(&d->changed_ms);
+    uint64_t silent_ms = now_ms > changed_ms ? now_ms - changed_ms : 0;
     bool     is_ip6 = atomic_load(&d->is_ip6);
-    if (fingerprint_of(hash(t, bits, is_ip6)) != e.fingerprint)
+    if ((e.connections == 0 && silent_ms >= SOURCES_SILENT_MS) ||
+        fingerprint_of(hash(t, bits, is_ip6)) != e.fingerprint)
         return false;
-    uint32_t silent = silent_s(&e, now_ms);
     *out = (struct source){
-        .place = place_of(bucket, i),
+        .place = place,
         .address = address_of(bits, is_ip6),
         .connections = e.connections,
-        .connections_ever = ever >> 32 == e.fingerprint ? (uint32_t)ever : 0,
+        .connections_ever = counted(&d->ever, e.fingerprint),
+        .refused = counted(&d->refused, e.fingerprint),
         .rate = rate_read(&d->rate, now_ms),
-        .expires_ms = silent < SILENT_S ? (SILENT_S - silent) * 1000 : 0,
+        .expires_ms = silent_ms < SOURCES_SILENT_MS ? SOURCES_SILENT_MS - (uint32_t)silent_ms : 0,
+        .seen = word,
     };
     return true;
-}
-
-void sources_each(const struct sources *t, uint64_t now_ms, void (*fn)(void *user, const struct source *source),
-                  void *user)
-{
-    struct source source;
-    for (uint32_t b = 0; b < t->n_buckets; b++) {
-        for (uint32_t i = 0; i < SOURCES_BUCKET; i++) {
-            if (read_entry(t, b, i, now_ms, &source))
-                fn(user, &source);
-        }
-    }
 }
 
 bool sources_find(const struct sources *t, const struct addr *client, uint64_t now_ms, struct source *out)
 {
     const struct wanted w = look_for(t, client);
-    uint64_t            word;
-    uint32_t            i = choose(t, &w, now_ms, &word);
-    return i < SOURCES_BUCKET && unpack(word).fingerprint == w.fingerprint && read_entry(t, w.bucket, i, now_ms, out);
-}
-
-/* ---- forgetting ---- */
-
-static enum source_forget forget(struct bucket *bucket, size_t i, uint64_t word, uint64_t now_ms)
-{
-    struct entry e = unpack(word);
-    if (!is_used(&e, now_ms))
-        return SOURCE_UNKNOWN;
-    if (e.connections > 0)
-        return SOURCE_IN_USE;
-    if (!atomic_compare_exchange_strong(&bucket->words[i], &word, pack(FORGOTTEN, now_ms, 0)))
-        return SOURCE_IN_USE; /* just now */
-    /* Nobody claims it before PAUSE_S. A thread that was held up here for longer would only lessen a count for show. */
-    atomic_store_explicit(&bucket->details[i].ever, 0, memory_order_relaxed);
-    return SOURCE_FORGOTTEN;
-}
-
-enum source_forget sources_forget(struct sources *t, const struct addr *client, uint64_t now_ms)
-{
-    const struct wanted w = look_for(t, client);
-    uint64_t            word;
-    uint32_t            i = choose(t, &w, now_ms, &word);
-    if (i == SOURCES_BUCKET || unpack(word).fingerprint != w.fingerprint)
-        return SOURCE_UNKNOWN;
-    return forget(&t->buckets[w.bucket], i, word, now_ms);
-}
-
-void sources_forget_all(struct sources *t, uint64_t now_ms)
-{
-    for (uint32_t b = 0; b < t->n_buckets; b++) {
-        for (size_t i = 0; i < SOURCES_BUCKET; i++) {
-            enum source_forget not_asked_for = forget(&t->buckets[b], i, t->buckets[b].words[i], now_ms);
-            (void)not_asked_for;
-        }
+    for (uint32_t i = 0; i < SOURCES_BUCKET; i++) {
+        uint64_t word = atomic_load(&t->buckets[w.bucket].words[i]);
+        if (unpack(word).fingerprint == w.fingerprint)
+            return sources_at(t, place_of(w.bucket, i), now_ms, out);
     }
+    return false;
+}
+
+bool sources_forget(struct sources *t, const struct source *seen, uint64_t now_ms)
+{
+    struct bucket  *bucket = &t->buckets[(seen->place - 1) / SOURCES_BUCKET];
+    struct details *d = &bucket->details[(seen->place - 1) % SOURCES_BUCKET];
+    uint64_t        word = seen->seen;
+    if (unpack(word).connections > 0 ||
+        !atomic_compare_exchange_strong(&bucket->words[(seen->place - 1) % SOURCES_BUCKET], &word,
+                                        pack(FORGOTTEN, now_ms, 0)))
+        return false;
+    /* Nobody claims it before PAUSE_S. A thread that was held up here for longer would only lessen counts for show. */
+    atomic_store_explicit(&d->ever, 0, memory_order_relaxed);
+    atomic_store_explicit(&d->refused, 0, memory_order_relaxed);
+    return true;
 }

@@ -12,10 +12,10 @@
 #include "base/addr.h"
 #include "base/siphash.h"
 
-enum { SOURCES_SILENT_MS = 30 * 1000 };   /* an entry without connections may be replaced after this long */
+enum { SOURCES_SILENT_MS = 30 * 1000 };   /* how long an entry without connections is shown */
 enum { SOURCES_CONNECTIONS = 1000000 };   /* the most that are counted of one source */
 enum { SOURCES_BUCKET = 8 };              /* entries: a source has its place among so many */
-enum { SOURCES_DEFAULT_ENTRIES = 65536 }; /* about 3 MiB once all have been used */
+enum { SOURCES_DEFAULT_ENTRIES = 65536 }; /* 4 MiB once all have been used */
 
 struct sources;
 
@@ -36,8 +36,8 @@ enum source_verdict {
     SOURCE_TOO_FAST
 };
 
-/* One more connection from client, whose port does not matter. Only what is let in is counted. *place: for
- * sources_give(); 0 unless the verdict is SOURCE_LET_IN. now_ms is monotonic in all calls; threads may differ a bit. */
+/* One more connection from client, an IP address whose port does not matter. *place: for sources_give(); 0 unless the
+ * verdict is SOURCE_LET_IN. now_ms is monotonic in all calls; threads may differ a bit. */
 enum source_verdict sources_take(struct sources *t, const struct addr *client, const struct source_limits *limits,
                                  uint64_t now_ms, uint32_t *place) MUST_CHECK;
 /* That connection is over. Place 0: nothing. */
@@ -47,25 +47,19 @@ struct source {
     uint32_t    place;
     struct addr address; /* of IPv6 the first of the /64; port 0 */
     uint32_t    connections;
-    uint32_t    connections_ever;
-    uint32_t    rate;       /* a second */
-    uint32_t    expires_ms; /* until it may be replaced, if nothing changes; to a second */
+    uint32_t    connections_ever; /* that were let in */
+    uint32_t    refused;          /* by the limits */
+    uint32_t    rate;             /* connections let in a second */
+    uint32_t    expires_ms;       /* until it is no longer shown, if nothing changes */
+    uint64_t    seen;             /* for sources_forget() */
 };
 
 uint32_t sources_size(const struct sources *t);
-/* Entries that have connections or are not silent for long. */
-uint32_t sources_used(const struct sources *t, uint64_t now_ms);
-/* Those, one by one. What changes meanwhile may be missing, never wrong. */
-void sources_each(const struct sources *t, uint64_t now_ms, void (*fn)(void *user, const struct source *source),
-                  void *user);
-/* The one of client. */
+/* The entry at place, from 1 to sources_size(), and the one of client. False: there is none, or it has no connections
+ * and has been silent for SOURCES_SILENT_MS. What changes meanwhile may be missing, never wrong. */
+bool sources_at(const struct sources *t, uint32_t place, uint64_t now_ms, struct source *out) MUST_CHECK;
 bool sources_find(const struct sources *t, const struct addr *client, uint64_t now_ms, struct source *out) MUST_CHECK;
-
-enum source_forget { SOURCE_FORGOTTEN, SOURCE_UNKNOWN, SOURCE_IN_USE };
-
-/* Forgets the one of client, unless it has connections. */
-enum source_forget sources_forget(struct sources *t, const struct addr *client, uint64_t now_ms);
-/* All that have none. */
-void sources_forget_all(struct sources *t, uint64_t now_ms);
+/* Forgets an entry as it was seen. False: it has connections, or had one since. */
+bool sources_forget(struct sources *t, const struct source *seen, uint64_t now_ms) MUST_CHECK;
 
 #endif

@@ -120,7 +120,7 @@ START_TEST(who_was_refused_is_told_by_reason)
     expect("mqgate_frontend_denied_total{proxy=\"mqtt\",reason=\"connection\"} 1");
     expect("mqgate_frontend_denied_total{proxy=\"mqtt\",reason=\"session\"} 2");
     expect("mqgate_frontend_denied_total{proxy=\"mqtt\",reason=\"limit\"} 3");
-    expect("mqgate_frontend_denied_total{proxy=\"mqtt\",reason=\"source\"} 9");
+    expect("mqgate_frontend_denied_source_total{proxy=\"mqtt\"} 9");
     expect("mqgate_frontend_proxy_errors_total{proxy=\"mqtt\"} 6");
     expect("mqgate_frontend_no_server_total{proxy=\"mqtt\"} 7");
     expect_not("mqgate_frontend_tls_"); /* it speaks none */
@@ -237,7 +237,7 @@ START_TEST(metrics_are_chosen_by_name)
     expect_not("haproxy_server_uweight");
     expect_not("haproxy_backend_");
     show("metrics=mqgate_frontend_denied_total&metrics=mqgate_server_carried_total", true);
-    expect("mqgate_frontend_denied_total{proxy=\"mqtt\",reason=\"source\"} 0");
+    expect("mqgate_frontend_denied_total{proxy=\"mqtt\",reason=\"limit\"} 0");
     expect("mqgate_server_carried_total{proxy=\"emqx\",server=\"broker2\"} 0");
     show("metrics=-mqgate_frontend_denied_total", false);
     expect_not("mqgate_frontend_denied_total");

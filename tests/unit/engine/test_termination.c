@@ -46,7 +46,7 @@ static const struct end ends[] = {
     {WHY_SERVER_HANDSHAKE_FAILED, ST_SERVER_HANDSHAKE, 0, false, "SC"},
     {WHY_NO_MEMORY, ST_CONNECT, 0, false, "RC"},
     {WHY_DENIED, ST_PROXY_HEADER, 0, false, "PR"},
-    {WHY_SOURCE_LIMIT, ST_PROXY_HEADER, 0, false, "PC"},
+    {WHY_SOURCE_LIMIT, ST_PROXY_HEADER, 0, false, "PR"},
     {WHY_SHUTDOWN, ST_RELAY, 0, false, "KD"},
     {WHY_SHUTDOWN, ST_QUEUE, 0, false, "KQ"},
     {WHY_KILLED, ST_RELAY, 0, false, "K-"},

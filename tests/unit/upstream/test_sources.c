@@ -60,6 +60,16 @@ static struct source found(struct sources *t, struct addr client, uint64_t now_m
     return s;
 }
 
+/* Entries that are shown. */
+static uint32_t used(const struct sources *t, uint64_t now_ms)
+{
+    struct source s;
+    uint32_t      n = 0;
+    for (uint32_t place = 1; place <= sources_size(t); place++)
+        n += sources_at(t, place, now_ms, &s);
+    return n;
+}
+
 static bool knows(struct sources *t, struct addr client, uint64_t now_ms)
 {
     struct source s;
@@ -81,8 +91,9 @@ START_TEST(an_entry_tells_of_its_source)
     ck_assert_uint_eq(s.rate, 0);
     ck_assert_uint_eq(s.expires_ms, 20000);
     ck_assert_uint_eq(found(t, at("192.0.2.1"), START + 500).rate, 2);
+    ck_assert_uint_eq(found(t, at("192.0.2.1"), START + 10001).expires_ms, 24999);
     ck_assert_uint_eq(found(t, at("192.0.2.1"), START + 3600 * 1000).expires_ms, 0);
-    ck_assert_uint_eq(sources_used(t, START), 1);
+    ck_assert_uint_eq(used(t, START), 1);
     sources_free(t);
 }
 END_TEST
@@ -99,11 +110,13 @@ START_TEST(past_its_limits_a_source_is_not_let_in_and_not_counted)
     sources_give(t, place, START);
     ck_assert_int_eq(take(t, a, two, START, &place), SOURCE_LET_IN);
     ck_assert_uint_eq(found(t, a, START).connections_ever, 3);
+    ck_assert_uint_eq(found(t, a, START).refused, 1);
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(take(t, b, three_a_second, START, &place), SOURCE_LET_IN);
     ck_assert_int_eq(take(t, b, three_a_second, START + 999, &none), SOURCE_TOO_FAST);
     ck_assert_uint_eq(found(t, b, START).connections, 3);
     ck_assert_uint_eq(found(t, b, START).connections_ever, 3);
+    ck_assert_uint_eq(found(t, b, START).refused, 1);
     ck_assert_int_eq(take(t, b, three_a_second, START + 1500, &place), SOURCE_LET_IN);
     sources_free(t);
 }
@@ -147,12 +160,39 @@ START_TEST(where_there_is_no_place_a_source_is_let_in_and_not_counted)
     ck_assert_int_eq(take(t, nth(99), (struct source_limits){1, 1}, START + 3600 * 1000, &place), SOURCE_UNTRACKED);
     sources_give(t, place, START);
     sources_give(t, places[3], START + 5000);
-    ck_assert_int_eq(take(t, nth(99), unlimited, START + 34000, &place), SOURCE_UNTRACKED); /* still remembered */
-    ck_assert_uint_eq(let_in(t, nth(99), START + 35000), places[3]);
-    ck_assert(!knows(t, nth(3), START + 35000));
-    struct source s = found(t, nth(99), START + 35000);
+    ck_assert_int_eq(take(t, nth(99), unlimited, START + 7000, &place), SOURCE_UNTRACKED); /* its rate is remembered */
+    ck_assert_uint_eq(let_in(t, nth(99), START + 8000), places[3]);
+    ck_assert(!knows(t, nth(3), START + 8000));
+    struct source s = found(t, nth(99), START + 8000);
     ck_assert_uint_eq(s.connections_ever, 1);
+    ck_assert_uint_eq(s.refused, 0);
     ck_assert_uint_eq(s.rate, 1);
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(the_longest_silent_source_gives_way)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    for (uint32_t i = 0; i < SOURCES_BUCKET; i++)
+        come_and_go(t, nth(i), START + (i ^ 5) * 1000);
+    (void)let_in(t, nth(5), START + 8000); /* it was the first to come */
+    for (uint32_t n = 1; n < SOURCES_BUCKET - 2; n++) {
+        (void)let_in(t, nth(100 + n), START + 12000);
+        for (uint32_t i = 0; i < SOURCES_BUCKET; i++)
+            ck_assert_int_eq(knows(t, nth(i), START + 12000), i == 5 || (i ^ 5) > n);
+    }
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(an_entry_is_shown_for_half_a_minute_and_never_again)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    come_and_go(t, nth(1), START);
+    ck_assert_uint_eq(used(t, START + SOURCES_SILENT_MS - 1), 1);
+    for (uint64_t s = SOURCES_SILENT_MS / 1000; s < 10000; s++) /* a word knows time modulo 4096 seconds */
+        ck_assert_uint_eq(used(t, START + s * 1000), 0);
     sources_free(t);
 }
 END_TEST
@@ -164,7 +204,7 @@ START_TEST(a_clock_that_is_behind_replaces_nobody)
     for (uint32_t i = 0; i < SOURCES_BUCKET; i++)
         come_and_go(t, nth(i), START);
     ck_assert_int_eq(take(t, nth(99), unlimited, START - 1500, &place), SOURCE_UNTRACKED);
-    ck_assert_uint_eq(sources_used(t, START - 1500), SOURCES_BUCKET);
+    ck_assert_uint_eq(used(t, START - 1500), SOURCES_BUCKET);
     sources_free(t);
 }
 END_TEST
@@ -179,8 +219,8 @@ START_TEST(no_number_of_sources_makes_the_table_grow)
         ck_assert_uint_le(place, ENTRIES);
         sources_give(t, place, START);
     }
-    ck_assert_uint_eq(n, ENTRIES); /* each was taken once, and 30 seconds have not passed */
-    ck_assert_uint_eq(sources_used(t, START), sources_size(t));
+    ck_assert_uint_eq(n, ENTRIES); /* each was taken once, and no time has passed */
+    ck_assert_uint_eq(used(t, START), sources_size(t));
     sources_free(t);
 }
 END_TEST
@@ -197,34 +237,40 @@ START_TEST(past_what_can_be_counted_of_one_source_it_is_let_in)
 }
 END_TEST
 
-static enum source_forget forget(struct sources *t, struct addr client)
+static bool forget(struct sources *t, struct addr client, uint64_t now_ms)
 {
-    return sources_forget(t, &client, START);
-}
-
-static void note_source(void *user, const struct source *source)
-{
-    char  text[ADDR_TEXT_MAX];
-    char *out = user;
-    (void)snprintf(out + strlen(out), 100, "%s ", addr_format_ip(&source->address, text));
+    const struct source seen = found(t, client, now_ms);
+    return sources_forget(t, &seen, now_ms);
 }
 
 START_TEST(who_has_no_connections_can_be_forgotten)
 {
     struct sources *t = table_of(SOURCES_BUCKET);
-    char            names[1000] = "";
     for (uint32_t i = 0; i < 5; i++)
         come_and_go(t, nth(i), START);
     uint32_t place = let_in(t, nth(1), START);
-    ck_assert_int_eq(forget(t, nth(1)), SOURCE_IN_USE);
-    ck_assert_int_eq(forget(t, nth(2)), SOURCE_FORGOTTEN);
-    ck_assert_int_eq(forget(t, nth(2)), SOURCE_UNKNOWN);
-    sources_each(t, START, note_source, names);
-    ck_assert_str_eq(names, "10.0.0.0 10.0.0.1 10.0.0.3 10.0.0.4 ");
-    sources_forget_all(t, START);
-    ck_assert_uint_eq(sources_used(t, START), 1);
+    ck_assert(!forget(t, nth(1), START));
+    ck_assert(forget(t, nth(2), START));
+    for (uint32_t i = 0; i < 5; i++)
+        ck_assert_int_eq(knows(t, nth(i), START), i != 2);
+    ck_assert_uint_eq(used(t, START), 4);
     ck_assert_uint_eq(found(t, nth(1), START).connections, 1);
     sources_give(t, place, START);
+    sources_free(t);
+}
+END_TEST
+
+START_TEST(an_entry_is_forgotten_only_as_it_was_seen)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    come_and_go(t, nth(1), START);
+    const struct source seen = found(t, nth(1), START);
+    uint32_t            place = let_in(t, nth(1), START + 1000);
+    ck_assert(!sources_forget(t, &seen, START + 1000));
+    sources_give(t, place, START + 1000);
+    ck_assert(!sources_forget(t, &seen, START + 1000));
+    ck_assert(forget(t, nth(1), START + 1000));
+    ck_assert(!sources_forget(t, &seen, START + 1000));
     sources_free(t);
 }
 END_TEST
@@ -239,7 +285,7 @@ START_TEST(a_forgotten_source_begins_anew)
         ck_assert_uint_eq(found(t, nth(1), now_ms).connections_ever, 1);
         ck_assert_uint_eq(found(t, nth(1), now_ms).rate, 1);
         sources_give(t, place, now_ms);
-        sources_forget_all(t, now_ms);
+        ck_assert(forget(t, nth(1), now_ms));
     }
     sources_free(t);
 }
@@ -290,7 +336,8 @@ START_TEST(many_threads_never_hold_more_than_the_limit_of_a_source)
     struct source s = found(c.t, nth(1), START);
     ck_assert_uint_eq(s.connections, 0);
     ck_assert_uint_eq(s.connections_ever, THREADS * ROUNDS - atomic_load(&c.refused));
-    ck_assert_uint_eq(sources_used(c.t, START), 1);
+    ck_assert_uint_eq(s.refused, atomic_load(&c.refused));
+    ck_assert_uint_eq(used(c.t, START), 1);
     sources_free(c.t);
 }
 END_TEST
@@ -302,15 +349,26 @@ struct crowd {
     _Atomic uint32_t rounds, untracked, shown;
 };
 
-static void check_shown(void *user, const struct source *source)
+static void check_shown(struct crowd *c, const struct source *source)
 {
-    struct crowd *c = user;
-    uint32_t      ip = ntohl(source->address.in.sin_addr.s_addr);
+    uint32_t ip = ntohl(source->address.in.sin_addr.s_addr);
     ck_assert_int_eq(source->address.sa.sa_family, AF_INET);
     ck_assert_uint_eq(ip >> 8, 10 << 16);
     ck_assert_uint_lt(ip & 0xff, 2 * SOURCES_BUCKET);
     ck_assert_uint_le(source->connections, 3 * THREADS);
     atomic_fetch_add(&c->shown, 1);
+}
+
+static void look_around(struct crowd *c, uint64_t now_ms, bool forget_them)
+{
+    struct source source;
+    for (uint32_t place = 1; place <= SOURCES_BUCKET; place++) {
+        if (!sources_at(c->t, place, now_ms, &source))
+            continue;
+        check_shown(c, &source);
+        if (forget_them && sources_forget(c->t, &source, now_ms))
+            ck_assert_uint_eq(source.connections, 0);
+    }
 }
 
 static void *crowd_in(void *arg)
@@ -326,9 +384,7 @@ static void *crowd_in(void *arg)
         if (take(c->t, nth(who), unlimited, now_ms, &places[i % HELD]) == SOURCE_UNTRACKED)
             atomic_fetch_add(&c->untracked, 1);
         if (i % 64 == 0)
-            sources_each(c->t, now_ms, check_shown, c);
-        if (i % 1024 == 0)
-            sources_forget_all(c->t, now_ms);
+            look_around(c, now_ms, i % 1024 == 0);
     }
     for (uint32_t i = 0; i < HELD; i++)
         sources_give(c->t, places[i], START + (uint64_t)c->rounds * 500);
@@ -344,8 +400,47 @@ START_TEST(places_change_hands_among_threads_and_none_is_lost)
     ck_assert_uint_lt(c.untracked, c.rounds);
     for (uint32_t who = 0; who < 2 * SOURCES_BUCKET; who++)
         ck_assert(!knows(c.t, nth(who), end_ms) || found(c.t, nth(who), end_ms).connections == 0);
-    ck_assert_uint_eq(sources_used(c.t, end_ms + 60 * 1000), 0);
+    ck_assert_uint_eq(used(c.t, end_ms + 60 * 1000), 0);
     sources_free(c.t);
+}
+END_TEST
+
+/* New sources all the time, to each of which all threads come at once on clocks that differ, while others' places
+ * become free, and are forgotten. */
+struct rush {
+    struct sources  *t;
+    _Atomic uint32_t holders[ROUNDS];
+    _Atomic uint32_t rounds, let_in;
+};
+
+static void *rush_in(void *arg)
+{
+    const struct source_limits one = {.connections = 1};
+    struct rush               *r = arg;
+    uint32_t                   round, place;
+    while ((round = atomic_fetch_add(&r->rounds, 1)) < ROUNDS) {
+        uint32_t who = round / THREADS;
+        uint64_t now_ms = START + who * 500ull + round % THREADS * 300;
+        if (take(r->t, nth(who), one, now_ms, &place) != SOURCE_LET_IN)
+            continue;
+        ck_assert_uint_eq(atomic_fetch_add(&r->holders[who], 1), 0);
+        atomic_fetch_add(&r->let_in, 1);
+        atomic_fetch_sub(&r->holders[who], 1);
+        sources_give(r->t, place, now_ms);
+        struct source seen;
+        if (who % 3 == 0 && sources_at(r->t, place, now_ms, &seen) && sources_forget(r->t, &seen, now_ms))
+            ck_assert_uint_eq(seen.connections, 0);
+    }
+    return NULL;
+}
+
+START_TEST(a_new_source_that_comes_to_all_threads_at_once_is_one_source)
+{
+    static struct rush r;
+    r.t = table_of(SOURCES_BUCKET);
+    run_threads(rush_in, &r);
+    ck_assert_uint_ge(atomic_load(&r.let_in), ROUNDS / THREADS);
+    sources_free(r.t);
 }
 END_TEST
 
@@ -357,12 +452,16 @@ TCase *sources_tcase(void)
     tcase_add_test(tc, past_its_limits_a_source_is_not_let_in_and_not_counted);
     tcase_add_test(tc, a_64_is_one_source_and_families_do_not_meet);
     tcase_add_test(tc, where_there_is_no_place_a_source_is_let_in_and_not_counted);
+    tcase_add_test(tc, the_longest_silent_source_gives_way);
+    tcase_add_test(tc, an_entry_is_shown_for_half_a_minute_and_never_again);
     tcase_add_test(tc, a_clock_that_is_behind_replaces_nobody);
     tcase_add_test(tc, no_number_of_sources_makes_the_table_grow);
     tcase_add_test(tc, past_what_can_be_counted_of_one_source_it_is_let_in);
     tcase_add_test(tc, who_has_no_connections_can_be_forgotten);
+    tcase_add_test(tc, an_entry_is_forgotten_only_as_it_was_seen);
     tcase_add_test(tc, a_forgotten_source_begins_anew);
     tcase_add_test(tc, many_threads_never_hold_more_than_the_limit_of_a_source);
     tcase_add_test(tc, places_change_hands_among_threads_and_none_is_lost);
+    tcase_add_test(tc, a_new_source_that_comes_to_all_threads_at_once_is_one_source);
     return tc;
 }
