@@ -13,8 +13,7 @@ static int hex(uint8_t c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* One decoded byte, and how many stood for it. A percent sign that begins no escape is itself. */
-static size_t decode(struct slice s, uint8_t *out)
+size_t form_decode(struct slice s, uint8_t *out)
 {
     int high = s.len >= 3 && s.ptr[0] == '%' ? hex(s.ptr[1]) : -1, low = high >= 0 ? hex(s.ptr[2]) : -1;
     if (low >= 0) {
@@ -30,7 +29,7 @@ static void decode_value(struct slice s, char out[FORM_VALUE_MAX])
 {
     size_t n = 0;
     while (s.len > 0 && n < FORM_VALUE_MAX - 1) {
-        s = slice_skip(s, decode(s, (uint8_t *)&out[n]));
+        s = slice_skip(s, form_decode(s, (uint8_t *)&out[n]));
         if (out[n++] == '\0')
             s.len = n = 0;
     }

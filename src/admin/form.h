@@ -39,6 +39,10 @@ void form_parse(struct slice body, struct form *out);
  * "". */
 bool form_next_server(struct slice body, size_t *at, char out[FORM_VALUE_MAX]);
 
+/* The first byte of s, which is not empty, decoded as of a form or query (URL Standard, section 5.1), and how many
+ * bytes stood for it. A percent sign that begins no escape is itself. */
+size_t form_decode(struct slice s, uint8_t *out);
+
 /* Whether a Content-Type, NULL: none, leaves it open that the body is such a form. */
 bool form_may_be(const char *content_type);
 

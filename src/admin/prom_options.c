@@ -2,34 +2,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "admin/form.h"
 #include "admin/render_prom.h"
 #include "base/macros.h"
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The character at text[*i], which is moved to its last byte: "%2C" is what clients make of a comma. */
-static char decode_one(const char *text, size_t len, size_t *i)
-{
-    int high = text[*i] == '%' && len - *i > 2 ? hex_digit(text[*i + 1]) : -1;
-    int low = high >= 0 ? hex_digit(text[*i + 2]) : -1;
-    if (low < 0)
-        return text[*i];
-    *i += 2;
-    return (char)(high * 16 + low);
-}
-
-/* Cut to cap - 1 bytes. */
+/* Cut to cap - 1 bytes. Clients may write a comma as "%2C". */
 static void decode(const char *text, size_t len, char *out, size_t cap)
 {
     size_t n = 0;
-    for (size_t i = 0; i < len && n < cap - 1; i++)
-        out[n++] = decode_one(text, len, &i);
+    for (struct slice s = slice_of(text, len); s.len > 0 && n < cap - 1; n++)
+        s = slice_skip(s, form_decode(s, (uint8_t *)&out[n]));
     out[n] = '\0';
 }
 
