@@ -202,9 +202,17 @@ class Gate:
         if wait:
             try:
                 self.wait_log(event="ready")
+                self._wait_for_its_loop()
             except AssertionError as e:
                 self.kill()
                 raise AssertionError(f"mqgate did not start: {self.stderr()}\n{text}") from e
+
+    def _wait_for_its_loop(self):
+        """GCC's ThreadSanitizer may lose a signal that comes between "ready" and the first turn of the loop; without it
+        none is lost."""
+        if SANITIZER == "tsan":
+            waits_in = pathlib.Path(f"/proc/{self.pid}/wchan")
+            until(lambda: "ep_poll" in waits_in.read_text() or "epoll" in waits_in.read_text(), "its loop to wait")
 
     # its log
     def wait_log(self, count=1, timeout=None, **fields):

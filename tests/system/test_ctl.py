@@ -232,10 +232,10 @@ def test_help_and_version_are_told():
 # --- tables ----------------------------------------------------------------------------------------------------------
 
 def test_stat_is_a_table_of_every_proxy_or_of_one(haproxy):
+    until(lambda: table(ctl(haproxy.socket, "stat")[1])["emqx/two"]["STATUS"] == "DOWN", "the check of server two")
     with socket.create_connection(("127.0.0.1", haproxy.ports["mqtt"])) as client:
         client.sendall(b"x")
         assert client.recv(1) == b"x"
-        until(lambda: table(ctl(haproxy.socket, "stat")[1])["emqx/two"]["STATUS"] == "DOWN", "the check of server two")
         status, out, errors = ctl(haproxy.socket, "stat")
         assert (status, errors) == (0, "")
         rows = table(out)
