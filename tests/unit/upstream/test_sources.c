@@ -405,22 +405,24 @@ START_TEST(places_change_hands_among_threads_and_none_is_lost)
 }
 END_TEST
 
-/* New sources all the time, to each of which all threads come at once on clocks that differ, while others' places
- * become free, and are forgotten. */
+/* New sources all the time, to each of which all threads come at once on clocks that differ by a second, while others'
+ * places become free, and are forgotten. A barrier, as a thread that was held up would bring a clock of long ago. */
+enum { RUSHES = ROUNDS / THREADS };
 struct rush {
-    struct sources  *t;
-    _Atomic uint32_t holders[ROUNDS];
-    _Atomic uint32_t rounds, let_in;
+    struct sources   *t;
+    pthread_barrier_t together;
+    _Atomic uint32_t  holders[RUSHES];
+    _Atomic uint32_t  threads, let_in;
 };
 
 static void *rush_in(void *arg)
 {
     const struct source_limits one = {.connections = 1};
     struct rush               *r = arg;
-    uint32_t                   round, place;
-    while ((round = atomic_fetch_add(&r->rounds, 1)) < ROUNDS) {
-        uint32_t who = round / THREADS;
-        uint64_t now_ms = START + who * 500ull + round % THREADS * 300;
+    uint32_t                   thread = atomic_fetch_add(&r->threads, 1), place;
+    for (uint32_t who = 0; who < RUSHES; who++) {
+        uint64_t now_ms = START + who * 500ull + (thread + who) % THREADS * 300;
+        (void)pthread_barrier_wait(&r->together);
         if (take(r->t, nth(who), one, now_ms, &place) != SOURCE_LET_IN)
             continue;
         ck_assert_uint_eq(atomic_fetch_add(&r->holders[who], 1), 0);
@@ -438,8 +440,10 @@ START_TEST(a_new_source_that_comes_to_all_threads_at_once_is_one_source)
 {
     static struct rush r;
     r.t = table_of(SOURCES_BUCKET);
+    ck_assert_int_eq(pthread_barrier_init(&r.together, NULL, THREADS), 0);
     run_threads(rush_in, &r);
-    ck_assert_uint_ge(atomic_load(&r.let_in), ROUNDS / THREADS);
+    ck_assert_uint_ge(atomic_load(&r.let_in), RUSHES);
+    (void)pthread_barrier_destroy(&r.together);
     sources_free(r.t);
 }
 END_TEST
