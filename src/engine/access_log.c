@@ -30,7 +30,7 @@ static void add_who(struct fields *f, struct session *s, const struct tls_facts 
     add(f, LOG_STR("cipher", or_null(tls->cipher)));
     add(f, LOG_STR("sni", or_null(tls->sni)));
     add(f, LOG_STR("cn", or_null(tls->peer_cn)));
-    add(f, LOG_STR("backend", s->listener->backend->conf->name));
+    add(f, LOG_STR("backend", s->backend->conf->name));
     add(f, LOG_STR("server", s->leased ? session_server(s)->conf->name : NULL));
 }
 

@@ -36,7 +36,7 @@ static void fill_counts(const struct session *s, struct tcplog *t)
 {
     t->process_sessions = gauge_now(engine_open_sessions(s->worker->engine));
     t->frontend_sessions = gauge_now(&s->listener->row->sessions) + 1;
-    t->backend_sessions = gauge_now(&s->listener->backend->row->sessions);
+    t->backend_sessions = gauge_now(&s->backend->row->sessions);
     t->server_sessions = s->leased ? server_in_flight(session_server(s)->live) - 1 : 0;
 }
 
@@ -73,7 +73,7 @@ static size_t format_end(const struct session *s, uint64_t now_ms, uint64_t acce
                        .accepted_ms = accepted_ms,
                        .frontend = frontend,
                        .tls = s->listener->tls != NULL,
-                       .backend = has_backend ? s->listener->backend->conf->name : frontend,
+                       .backend = has_backend ? s->backend->conf->name : frontend,
                        .server = s->leased ? session_server(s)->conf->name : NULL,
                        .bytes = s->flow[DOWN].bytes,
                        .termination = termination_code(s, code),

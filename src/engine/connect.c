@@ -12,7 +12,7 @@
 
 void session_release_server(struct session *s)
 {
-    struct pool *pool = s->listener->backend->pool;
+    struct pool *pool = s->backend->pool;
     if (!s->leased)
         return;
     s->leased = false;
@@ -24,7 +24,7 @@ void session_release_server(struct session *s)
 /* One try is lost; another server, or the same after a pause, while tries are left. */
 static enum step try_failed(struct session *s, int error, enum why why)
 {
-    const struct snap_backend *backend = s->listener->backend;
+    const struct snap_backend *backend = s->backend;
     struct engine             *engine = s->worker->engine;
     count_server(s, COUNT_CONNECTS_FAILED, 1);
     server_note_failure(session_server(s)->live);
@@ -93,7 +93,7 @@ static enum step start_connect(struct session *s)
 
 static enum step join_queue(struct session *s)
 {
-    struct pool *pool = s->listener->backend->pool;
+    struct pool *pool = s->backend->pool;
     session_enter(s, ST_QUEUE);
     pool_wait(pool, s->worker->index, &s->waiter);
     s->queue_place = pool_n_waiting(pool);
@@ -117,7 +117,7 @@ static void count_pick(struct session *s, uint8_t index)
 /* Once: whatever becomes of the session, it was the backend's. */
 static void count_arrival(struct session *s)
 {
-    struct row *row = s->listener->backend->row;
+    struct row *row = s->backend->row;
     if (s->in_backend)
         return;
     s->in_backend = true;
@@ -146,7 +146,7 @@ static enum step picked(struct session *s, enum pick pick, size_t index)
 
 enum step step_pick(struct session *s)
 {
-    struct pool *pool = s->listener->backend->pool;
+    struct pool *pool = s->backend->pool;
     size_t       index = 0;
     count_arrival(s);
     if (pool_first_waiter(pool, s->worker->index) != NULL)
@@ -157,7 +157,7 @@ enum step step_pick(struct session *s)
 
 void session_retry_queue(struct session *s)
 {
-    struct pool *pool = s->listener->backend->pool;
+    struct pool *pool = s->backend->pool;
     size_t       index = 0;
     enum pick    pick = pool_pick(pool, s->tried, &index);
     if (pick == PICK_FULL)
@@ -273,7 +273,7 @@ enum step step_connect(struct session *s)
 /* What the client sent while it waited is the server's from here on. */
 static void count_carried(struct session *s)
 {
-    struct row *rows[] = {s->listener->backend->row, session_server(s)->row};
+    struct row *rows[] = {s->backend->row, session_server(s)->row};
     count_server(s, COUNT_CARRIED, 1);
     count_server(s, COUNT_REQUEST_IN, s->flow[UP].bytes);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -55,7 +55,7 @@ static bool matches(const struct session_filter *f, const struct session *s)
         return false;
     if (f->frontend[0] != '\0' && strcmp(f->frontend, s->listener->conf->name) != 0)
         return false;
-    if (f->backend[0] != '\0' && (!s->in_backend || strcmp(f->backend, s->listener->backend->conf->name) != 0))
+    if (f->backend[0] != '\0' && (!s->in_backend || strcmp(f->backend, s->backend->conf->name) != 0))
         return false;
     return f->server[0] == '\0' || (s->leased && strcmp(f->server, session_server(s)->conf->name) == 0);
 }

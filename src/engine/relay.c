@@ -28,7 +28,7 @@ uint32_t relay_timeout_ms(const struct session *s)
     const struct conf_timeouts *t = session_timeouts(s);
     if (s->flow[UP].eof || s->flow[DOWN].eof)
         return t->half_closed_ms;
-    bool client_speaks_first = s->listener->conf->protocol != PROTOCOL_TCP;
+    bool client_speaks_first = s->protocol != PROTOCOL_TCP;
     return client_speaks_first && s->flow[UP].bytes == 0 ? t->connect_packet_ms : t->idle_ms;
 }
 
@@ -36,7 +36,7 @@ enum why relay_timeout_why(const struct session *s)
 {
     if (s->flow[UP].eof || s->flow[DOWN].eof)
         return WHY_HALF_CLOSED;
-    bool client_speaks_first = s->listener->conf->protocol != PROTOCOL_TCP;
+    bool client_speaks_first = s->protocol != PROTOCOL_TCP;
     return client_speaks_first && s->flow[UP].bytes == 0 ? WHY_FIRST_BYTE_TIMEOUT : WHY_IDLE;
 }
 

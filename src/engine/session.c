@@ -245,6 +245,8 @@ void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     s->snap = snapshot_ref(w->snap);
     s->listener = bind->listener;
     s->bind = bind;
+    s->backend = bind->listener->backend;
+    s->protocol = bind->listener->conf->protocol;
     gauge_add(&bind->row->sessions);
     s->client = *peer;
     s->source = source;
@@ -328,11 +330,11 @@ static void count_end(struct session *s, enum session_state ended_in)
     gauge_sub(&s->bind->row->sessions);
     gauge_sub(&s->listener->row->sessions);
     if (s->in_backend)
-        gauge_sub(&s->listener->backend->row->sessions);
+        gauge_sub(&s->backend->row->sessions);
     if (ended_in != ST_RELAY)
         return;
     uint32_t total_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
-    average_add(&s->listener->backend->row->total_ms, total_ms);
+    average_add(&s->backend->row->total_ms, total_ms);
     average_add(&session_server(s)->row->total_ms, total_ms);
     if (why_is_client_abort(s->why))
         count_server(s, COUNT_CLIENT_ABORTS, 1);
@@ -377,7 +379,7 @@ void session_close(struct session *s, enum why why)
     refusals_note(s, ended_in);
     access_log_end(s);
     if (ended_in == ST_QUEUE)
-        pool_leave(s->listener->backend->pool, w->index, &s->waiter);
+        pool_leave(s->backend->pool, w->index, &s->waiter);
     session_enter(s, ST_CLOSED);
     session_release_server(s);
     sources_give(s->listener->sources, s->source, w->now_ms);

@@ -85,7 +85,9 @@ struct session {
     struct worker        *worker;
     struct snapshot      *snap; /* one reference */
     struct snap_listener *listener;
-    struct snap_bind     *bind; /* of listener */
+    struct snap_bind     *bind;     /* of listener */
+    struct snap_backend  *backend;  /* where it goes */
+    enum conf_protocol    protocol; /* what the client speaks */
     struct deadline       deadline;
     struct pool_waiter    waiter;
     uint64_t              begun_ms;    /* monotonic */
@@ -122,7 +124,7 @@ static inline const struct conf_timeouts *session_timeouts(const struct session 
 
 static inline struct snap_server *session_server(const struct session *s)
 {
-    return &s->listener->backend->servers[s->server_index];
+    return &s->backend->servers[s->server_index];
 }
 
 /* A step's verdict. */

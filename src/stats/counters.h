@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { MQTT_TYPES = 16, MQTT_QOS = 3, MQTT_VERSIONS = 3, MQTT_RETURNS = 7, MQTT_REASONS = 38 };
+
 /* What is counted of a frontend, its listeners, a backend and its servers: one list for all of them, though not each
  * has each. Bytes are payload, without TLS and PROXY headers; they come first because they move with every message. */
 enum count {
@@ -29,11 +31,21 @@ enum count {
     COUNT_HANDSHAKES,                /* TLS handshakes that succeeded */
     COUNT_HANDSHAKES_RESUMED,        /* of these, from a session ticket */
     COUNT_HANDSHAKES_FAILED,
-    COUNT_TLS_1_2,        /* of COUNT_HANDSHAKES, by version; TLS 1.3 is the rest */
-    COUNT_TLS_CLOSED,     /* connections over, of those that shook hands */
-    COUNT_TLS_1_2_CLOSED, /* of these, TLS 1.2 */
-    COUNT_REQUEST_ERRORS, /* sessions that the client ended or let time out before a server was reached */
-    COUNT_NO_SERVER,      /* sessions for which no server could be had */
+    COUNT_TLS_1_2,           /* of COUNT_HANDSHAKES, by version; TLS 1.3 is the rest */
+    COUNT_TLS_CLOSED,        /* connections over, of those that shook hands */
+    COUNT_TLS_1_2_CLOSED,    /* of these, TLS 1.2 */
+    COUNT_REQUEST_ERRORS,    /* sessions that the client ended or let time out before a server was reached */
+    COUNT_NO_SERVER,         /* sessions for which no server could be had */
+    COUNT_PACED,             /* sessions that waited for rate_limit to let them begin */
+    COUNT_REFUSED_PACE,      /* of these, those that waited longer than timeouts.queue */
+    COUNT_REFUSED_NOT_MQTT,  /* what came was no CONNECT at all */
+    COUNT_REFUSED_VERSION,   /* a version of MQTT that is unknown, or not in mqtt.versions */
+    COUNT_REFUSED_MALFORMED, /* a CONNECT that breaks the specification */
+    COUNT_REFUSED_TOO_LARGE, /* a CONNECT longer than mqtt.max_connect_size */
+    COUNT_REFUSED_CLIENT_ID, /* a CONNECT without the client identifier that is due */
+    COUNT_REFUSED_HTTP,      /* an HTTP head that is no upgrade to MQTT, or frames that are no WebSocket */
+    COUNT_KEEP_ALIVE_ENDED,  /* sessions ended because the client was silent for too long */
+    COUNT_MAX_AGE_ENDED,     /* sessions asked to reconnect by max_age */
     /* backend and server */
     COUNT_PICKS,           /* times chosen by balance */
     COUNT_CONNECTS,        /* tries to reach a server */
@@ -44,8 +56,40 @@ enum count {
     COUNT_CARRIED,         /* sessions that reached a server */
     COUNT_CLIENT_ABORTS,   /* of these, broken off by the client */
     COUNT_SERVER_ABORTS,   /* of these, broken off by the server */
+    /* MQTT: frontend and server. Each name is the first of several numbers. */
+    COUNT_MQTT_UP,                                                          /* packets from clients, + enum mqtt_type */
+    COUNT_MQTT_DOWN = COUNT_MQTT_UP + MQTT_TYPES,                           /* packets from servers, the same */
+    COUNT_MQTT_PUBLISH_UP = COUNT_MQTT_DOWN + MQTT_TYPES,                   /* of these PUBLISH, + QoS */
+    COUNT_MQTT_PUBLISH_DOWN = COUNT_MQTT_PUBLISH_UP + MQTT_QOS,             /* the same */
+    COUNT_MQTT_SESSIONS = COUNT_MQTT_PUBLISH_DOWN + MQTT_QOS,               /* CONNECTs let in, + count_version() */
+    COUNT_MQTT_CLOSED = COUNT_MQTT_SESSIONS + MQTT_VERSIONS,                /* of these, over, the same */
+    COUNT_MQTT_CONNACK_3 = COUNT_MQTT_CLOSED + MQTT_VERSIONS,               /* by servers in 3.x, + count_return() */
+    COUNT_MQTT_CONNACK_5 = COUNT_MQTT_CONNACK_3 + MQTT_RETURNS,             /* in 5, + count_reason() */
+    COUNT_MQTT_DISCONNECT_UP = COUNT_MQTT_CONNACK_5 + MQTT_REASONS,         /* by clients, + count_reason() */
+    COUNT_MQTT_DISCONNECT_DOWN = COUNT_MQTT_DISCONNECT_UP + MQTT_REASONS,   /* by servers, the same */
+    COUNT_MQTT_DISCONNECT_GATE = COUNT_MQTT_DISCONNECT_DOWN + MQTT_REASONS, /* by mqgate, the same */
+    COUNT_MQTT_BROKEN = COUNT_MQTT_DISCONNECT_GATE + MQTT_REASONS, /* sessions whose stream stopped being MQTT: ended */
+    COUNT_MQTT_LOOSE,                                              /* the same with mqtt.strict off: relayed on */
     COUNTS
 };
+
+/* Codes of MQTT as they are counted: what has no number of its own shares the last one. */
+static inline unsigned count_version(unsigned level) /* the protocol level: 3, 4, 5 */
+{
+    return level - 3;
+}
+static inline unsigned count_return(uint8_t code) /* of 3.x */
+{
+    return code < MQTT_RETURNS - 1 ? code : MQTT_RETURNS - 1;
+}
+static inline unsigned count_reason(uint8_t code) /* of 5: 0x00, 0x04, 0x80 to 0xA2 */
+{
+    if (code == 0)
+        return 0;
+    if (code == 4)
+        return 1;
+    return code >= 0x80 && code <= 0xA2 ? code - 0x80u + 2 : MQTT_REASONS - 1;
+}
 
 enum worker_counter {
     WORKER_ACCEPT_PAUSES_FDS,   /* accepting paused: out of descriptors */
