@@ -28,9 +28,10 @@ struct buf *buf_take(struct buf_pool *pool)
         pool->free = b->next;
         pool->n_free--;
     } else {
-        b = malloc(sizeof *b);
+        b = malloc(sizeof *b + BUF_CAPACITY);
         if (b == NULL)
             return NULL;
+        b->capacity = BUF_CAPACITY;
     }
     b->head = b->tail = 0;
     b->next = NULL;
@@ -43,11 +44,21 @@ void buf_give(struct buf_pool *pool, struct buf *b)
     if (b == NULL)
         return;
     pool->n_lent--;
-    if (pool->n_free >= KEEP_FREE) {
+    if (pool->n_free >= KEEP_FREE || b->capacity != BUF_CAPACITY) {
         free(b);
         return;
     }
     b->next = pool->free;
     pool->free = b;
     pool->n_free++;
+}
+
+struct buf *buf_grow(struct buf *b, uint32_t capacity)
+{
+    if (capacity <= b->capacity)
+        return b;
+    struct buf *grown = realloc(b, sizeof *b + capacity);
+    if (grown != NULL)
+        grown->capacity = capacity;
+    return grown;
 }

@@ -6,14 +6,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/macros.h"
 #include "base/slice.h"
 
-enum { BUF_CAPACITY = 16384 }; /* bytes; one TLS record's plaintext */
+enum { BUF_CAPACITY = 16384 }; /* bytes; one TLS record's plaintext. Of every buffer but a grown one */
 
 struct buf {
     uint32_t    head, tail; /* bytes wait in data[head..tail) */
+    uint32_t    capacity;   /* bytes */
     struct buf *next;       /* in the pool's free list, else unused */
-    uint8_t     data[BUF_CAPACITY];
+    uint8_t     data[];
 };
 
 struct buf_pool {
@@ -31,6 +33,9 @@ void buf_pool_fini(struct buf_pool *pool);
 struct buf *buf_take(struct buf_pool *pool);
 /* b may be NULL. Its bytes are gone. */
 void buf_give(struct buf_pool *pool, struct buf *b);
+/* The same bytes in a buffer of at least this capacity, which takes b's place; NULL when memory is out: then b is as it
+ * was. For what must lie in one piece; a grown buffer is not kept for reuse. */
+struct buf *buf_grow(struct buf *b, uint32_t capacity) MUST_CHECK;
 
 static inline struct slice buf_bytes(const struct buf *b)
 {
@@ -45,7 +50,7 @@ static inline uint32_t buf_len(const struct buf *b)
 /* Bytes that fit behind the waiting ones. */
 static inline uint32_t buf_room(const struct buf *b)
 {
-    return BUF_CAPACITY - b->tail;
+    return b->capacity - b->tail;
 }
 
 static inline uint8_t *buf_end(struct buf *b)

@@ -58,6 +58,7 @@ struct conf_log {
     enum log_format     format;
     enum log_level      level;
     enum conf_access    access;
+    bool                identity; /* names of MQTT users may be shown */
 };
 
 struct conf_global {
@@ -147,6 +148,15 @@ struct conf_per_source {
     uint32_t rate_limit; /* sessions a second */
 };
 
+/* What is asked of MQTT clients. */
+struct conf_mqtt {
+    uint32_t            max_connect_size; /* bytes of the whole packet */
+    struct conf_strings versions;         /* as mqtt_version_name() has them */
+    bool                require_client_id;
+    bool                enforce_keepalive;
+    bool                strict;
+};
+
 struct conf_listener {
     const char                *name;
     struct addr               *bind;
@@ -163,6 +173,7 @@ struct conf_listener {
     uint32_t                   backlog;
     struct conf_keepalive      tcp_keepalive;
     struct conf_timeouts       timeouts;
+    struct conf_mqtt           mqtt;
 };
 
 struct conf_admin {

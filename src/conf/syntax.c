@@ -118,3 +118,8 @@ enum value_result syntax_file_mode(const char *text)
 {
     return ok_if(strlen(text) == 4 && text[0] == '0' && is_made_of(text, "01234567"));
 }
+
+enum value_result syntax_mqtt_version(const char *text)
+{
+    return ok_if(strcmp(text, "3.1") == 0 || strcmp(text, "3.1.1") == 0 || strcmp(text, "5") == 0);
+}

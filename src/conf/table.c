@@ -50,7 +50,7 @@ static const struct option log_options[] = {
     {"access", OPTION_ENUM, AT(access), .choices = log_accesses, .def = "end",
      .doc = "Which sessions are told of. \"end\": one line when a session ends; \"start+end\": one when it begins "
             "too; \"errors\": one at the end of those that did not end well; \"off\": none."},
-    {"identity", OPTION_BOOL, NOT_YET, .def = "false",
+    {"identity", OPTION_BOOL, AT(identity), .def = "false",
      .doc = "Whether MQTT user names stand in session lines and in the list of sessions. Passwords never do."},
     {0}};
 

@@ -13,8 +13,8 @@ static const struct option timeout_options[] = {
     {"handshake", OPTION_DURATION, AT(handshake_ms), .min = MS, .max = LONGEST, .def = "10s",
      .doc = "To finish the TLS handshake with the client."},
     {"connect_packet", OPTION_DURATION, AT(connect_packet_ms), .min = MS, .max = LONGEST, .def = "10s",
-     .doc = "For the first byte of a client of an \"mqtt\" or \"ws\" listener, where clients speak first, once the "
-            "server has been reached."},
+     .doc = "To receive the whole CONNECT packet of an \"mqtt\" listener, from the end of the TLS handshake; of a "
+            "\"ws\" listener, the first byte once the server has been reached."},
     {"connect", OPTION_DURATION, AT(connect_ms), .min = MS, .max = LONGEST, .def = "5s",
      .doc = "To reach a server: the TCP connection and, where there is one, the TLS handshake with it. Each server "
             "that is tried has this long."},
@@ -59,20 +59,25 @@ static const struct option per_source_options[] = {
 
 static const struct section per_source_section = {per_source_options, NULL, sizeof(struct conf_per_source)};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_mqtt, field)
+
 static const struct option mqtt_options[] = {
-    {"max_connect_size", OPTION_SIZE, NOT_YET, .min = 64, .max = MIB, .def = "64KiB",
+    {"max_connect_size", OPTION_SIZE, AT(max_connect_size), .min = 64, .max = MIB, .def = "64KiB",
      .doc = "The longest CONNECT packet that is read; a longer one is refused."},
-    {"versions", OPTION_STRINGS, NOT_YET, .min = 1, .max = 3, .def = "3.1 3.1.1 5", .check = syntax_printable,
+    {"versions", OPTION_STRINGS, AT(versions), .min = 1, .max = 3, .def = "3.1 3.1.1 5", .check = syntax_mqtt_version,
      .allowed = "\"3.1\", \"3.1.1\" or \"5\"", .doc = "The versions of MQTT that are let in."},
-    {"require_client_id", OPTION_BOOL, NOT_YET, .def = "false",
+    {"require_client_id", OPTION_BOOL, AT(require_client_id), .def = "false",
      .doc = "Whether a CONNECT without a client identifier is refused."},
-    {"enforce_keepalive", OPTION_BOOL, NOT_YET, .def = "true",
-     .doc = "Whether a client that is silent for longer than 1.5 times its keep-alive and 5 seconds is closed."},
-    {"strict", OPTION_BOOL, NOT_YET, .def = "true",
+    {"enforce_keepalive", OPTION_BOOL, AT(enforce_keepalive), .def = "true",
+     .doc = "Whether a client that is silent for longer than 1.5 times its keep-alive and 5 seconds is closed. What "
+            "counts is the keep-alive of its CONNECT, or the server's in CONNACK. Where it is 0, and with this off, "
+            "timeouts.idle holds."},
+    {"strict", OPTION_BOOL, AT(strict), .def = "true",
      .doc = "Whether a stream that stops being MQTT is ended; else it is relayed as bytes from there, and counted."},
     {0}};
 
-static const struct section mqtt_section = {mqtt_options, NULL, 0};
+static const struct section mqtt_section = {mqtt_options, NULL, sizeof(struct conf_mqtt)};
 
 static const struct option max_age_options[] = {
     {"after", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "0s",
@@ -125,11 +130,11 @@ static const struct option listener_options[] = {
      .doc = "The address and port to listen on, or several in an array. Port 0: the kernel chooses one, and the "
             "event=listening line of the log tells it. No other listener, nor admin, has the same."},
     {"protocol", OPTION_ENUM, AT(protocol), .required = true, .choices = protocols,
-     .doc =
-         "What clients speak. \"mqtt\": MQTT over TCP. \"ws\": MQTT over WebSocket. This version relays both without "
-         "looking into them, and holds clients to timeouts.connect_packet. \"tcp\": anything, TLS that ends at "
-         "the server too. \"auto\": PROXY header, TLS, MQTT, WebSocket and plain HTTP are told apart by "
-         "their first bytes."},
+     .doc = "What clients speak. \"mqtt\": MQTT over TCP; the CONNECT packet is read and checked before a server is "
+            "reached, and both directions are followed. \"ws\": MQTT over WebSocket; this version relays it without "
+            "looking into it, and holds clients to timeouts.connect_packet. \"tcp\": anything, TLS that ends at "
+            "the server too. \"auto\": PROXY header, TLS, MQTT, WebSocket and plain HTTP are told apart by "
+            "their first bytes."},
     {"backend", OPTION_REF, AT(backend), .required = true, .refers = "backends",
      .doc = "The name of the backend that sessions are taken to."},
     {"backends", OPTION_GROUP, NOT_YET, .section = &listener_backends_section,
@@ -164,7 +169,7 @@ static const struct option listener_options[] = {
      .doc = "How TCP finds out that a silent client has gone."},
     {"timeouts", OPTION_GROUP, AT(timeouts), .section = &conf_section_timeouts, .inherits = true,
      .doc = "Overrides of the top-level timeouts; what is not written here is as it is there."},
-    {"mqtt", OPTION_GROUP, NOT_YET, .section = &mqtt_section, .doc = "What is asked of MQTT clients."},
+    {"mqtt", OPTION_GROUP, AT(mqtt), .section = &mqtt_section, .doc = "What is asked of MQTT clients."},
     {"max_age", OPTION_GROUP, NOT_YET, .section = &max_age_section,
      .doc = "Old sessions are asked to reconnect, so that load spreads again."},
     {"ws", OPTION_GROUP, NOT_YET, .section = &ws_section, .doc = "What is asked of WebSocket clients."},

@@ -1,4 +1,5 @@
 /* The lines that tell of a session: who, to where, how much, how long, and why it ended. */
+#include "engine/mqtt.h"
 #include "engine/worker.h"
 
 enum { FIELDS_MAX = 32 };
@@ -34,6 +35,19 @@ static void add_who(struct fields *f, struct session *s, const struct tls_facts 
     add(f, LOG_STR("server", s->leased ? session_server(s)->conf->name : NULL));
 }
 
+static void add_mqtt(struct fields *f, const struct mqtt_facts *mqtt)
+{
+    if (mqtt == NULL)
+        return;
+    add(f, LOG_STR("mqtt", mqtt_version_name(mqtt->version)));
+    add(f, LOG_STR("client_id", mqtt->client_id));
+    add(f, LOG_STR("user", mqtt->user));
+    add(f, LOG_UINT("keepalive", mqtt->keep_alive_s));
+    add(f, LOG_UINT("clean", mqtt->clean));
+    if (mqtt->has_connack)
+        add(f, LOG_UINT("connack", mqtt->connack));
+}
+
 static void write_line(struct session *s, enum log_level level, const char *event, struct fields *f)
 {
     add(f, LOG_END);
@@ -53,6 +67,7 @@ void access_log_start(struct session *s)
     }
     (void)stream_facts(&s->side[CLIENT].stream, &tls);
     add_who(&f, s, &tls);
+    add_mqtt(&f, s->mqtt);
     add(&f, LOG_UINT("wait_ms", s->wait_ms));
     add(&f, LOG_UINT("connect_ms", s->connect_ms));
     write_line(s, LEVEL_INFO, "session_start", &f);
@@ -63,7 +78,7 @@ static bool is_wanted(const struct session *s)
     enum conf_access access = s->snap->conf->global.log.access;
     if (access == ACCESS_OFF || !log_wants(&s->worker->log, LEVEL_INFO))
         return false;
-    return access != ACCESS_ERRORS || !why_is_normal(s->why) || s->state != ST_RELAY;
+    return access != ACCESS_ERRORS || !why_is_normal(s->why) || s->ended_in != ST_RELAY;
 }
 
 /* What the side that failed says of it. */
@@ -96,13 +111,14 @@ void access_log_end(struct session *s)
     const char *why_detail = detail(s);
     (void)stream_facts(&s->side[CLIENT].stream, &tls);
     add_who(&f, s, &tls);
+    add_mqtt(&f, s->mqtt);
     add(&f, LOG_UINT("in", s->flow[UP].bytes));
     add(&f, LOG_UINT("out", s->flow[DOWN].bytes));
     add(&f, LOG_UINT("wait_ms", s->wait_ms));
     add(&f, LOG_UINT("connect_ms", s->connect_ms));
     add(&f, LOG_UINT("dur_ms", s->worker->now_ms - s->begun_ms));
     add(&f, LOG_STR("why", why_names[s->why]));
-    add(&f, LOG_STR("state", session_state_names[s->state]));
+    add(&f, LOG_STR("state", session_state_names[s->ended_in]));
     add(&f, LOG_STR("detail", why_detail));
     write_line(s, LEVEL_INFO, "session_end", &f);
 }

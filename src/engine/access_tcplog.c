@@ -7,8 +7,8 @@
 /* What HAProxy says of a connection whose first words did not come or made no sense; NULL: it has the usual line. */
 static const char *failure_text(const struct session *s)
 {
-    bool in_handshake = s->state == ST_HANDSHAKE;
-    if (!in_handshake && s->state != ST_PROXY_HEADER)
+    bool in_handshake = s->ended_in == ST_HANDSHAKE;
+    if (!in_handshake && s->ended_in != ST_PROXY_HEADER)
         return NULL;
     switch (s->why) {
     case WHY_CLIENT_CLOSED:
@@ -44,11 +44,11 @@ static void fill_times(const struct session *s, uint64_t now_ms, struct tcplog *
 {
     t->total_ms = now_ms - s->begun_ms;
     t->wait_ms = t->connect_ms = TCPLOG_NOT_REACHED;
-    if (s->state == ST_QUEUE)
+    if (s->ended_in == ST_QUEUE)
         t->wait_ms = (int64_t)t->total_ms;
     else if (s->leased || s->n_tries > 0)
         t->wait_ms = s->wait_ms;
-    if (s->state == ST_RELAY)
+    if (s->ended_in == ST_RELAY)
         t->connect_ms = s->connect_ms;
 }
 
@@ -68,7 +68,7 @@ static size_t format_end(const struct session *s, uint64_t now_ms, uint64_t acce
 {
     const char   *frontend = s->listener->conf->name;
     char          code[3];
-    bool          has_backend = s->state != ST_PROXY_HEADER && s->state != ST_HANDSHAKE;
+    bool          has_backend = s->ended_in != ST_PROXY_HEADER && s->ended_in != ST_HANDSHAKE;
     struct tcplog t = {.client = &s->client,
                        .accepted_ms = accepted_ms,
                        .frontend = frontend,

@@ -37,7 +37,7 @@ static enum step try_failed(struct session *s, int error, enum why why)
               LOG_UINT("tries", backend->conf->tries), LOG_STR("err", error != 0 ? strerror(error) : NULL),
               LOG_STR("tls", error == 0 ? stream_failure(&s->side[SERVER].stream) : NULL));
     if (s->n_tries >= backend->conf->tries)
-        return session_step_fail(s, why);
+        return session_step_no_server(s, why);
     session_side_close(s, SERVER);
     buf_give(&s->worker->bufs, s->greeting);
     s->greeting = NULL;
@@ -141,7 +141,7 @@ static enum step picked(struct session *s, enum pick pick, size_t index)
     case PICK_NONE_UP:
         break;
     }
-    return session_step_fail(s, WHY_NO_SERVER);
+    return session_step_no_server(s, WHY_NO_SERVER);
 }
 
 enum step step_pick(struct session *s)

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "engine/mqtt.h"
 #include "engine/worker.h"
 #include "net/sock.h"
 
@@ -29,8 +30,7 @@ void describe_session(const struct session *s, struct text *out)
     char client[ADDR_TEXT_MAX];
     text_add(out, "0x%016" PRIx64 ": proto=%s src=%s fe=%s be=%s srv=%s", s->id, family(&s->client),
              addr_format(&s->client, client), s->listener->conf->name,
-             s->in_backend ? s->backend->conf->name : "<NONE>",
-             s->leased ? session_server(s)->conf->name : "<none>");
+             s->in_backend ? s->backend->conf->name : "<NONE>", s->leased ? session_server(s)->conf->name : "<none>");
     text_puts(out, " age=");
     text_put_age(out, (s->worker->now_ms - s->begun_ms) / 1000);
     text_add(out, " state=%s in=%" PRIu64 " out=%" PRIu64, session_state_names[s->state], s->flow[UP].bytes,
@@ -38,6 +38,28 @@ void describe_session(const struct session *s, struct text *out)
     put_deadline(s, out);
     if (s->is_tls)
         text_add(out, " tls=%s", tls_version(s));
+    if (s->mqtt != NULL) {
+        text_add(out, " mqtt=%s client_id=", mqtt_version_name(s->mqtt->version));
+        text_put_line_part(out, s->mqtt->client_id);
+    }
+    text_puts(out, "\n");
+}
+
+static void put_mqtt(const struct session *s, struct text *out)
+{
+    const struct mqtt_facts *mqtt = s->mqtt;
+    if (mqtt == NULL)
+        return;
+    text_add(out, "  mqtt: version=%s keepalive=%u clean=%d", mqtt_version_name(mqtt->version), mqtt->keep_alive_s,
+             mqtt->clean);
+    if (mqtt->has_connack)
+        text_add(out, " connack=%u", mqtt->connack);
+    text_puts(out, "\n  client_id="); /* a line of its own: it may have blanks */
+    text_put_line_part(out, mqtt->client_id);
+    if (mqtt->user != NULL) {
+        text_puts(out, "\n  user=");
+        text_put_line_part(out, mqtt->user);
+    }
     text_puts(out, "\n");
 }
 
@@ -91,6 +113,7 @@ void describe_session_whole(struct session *s, struct text *out)
     put_side(s, CLIENT, out);
     put_side(s, SERVER, out);
     put_tls(s, out);
+    put_mqtt(s, out);
     put_flow(s, UP, out);
     put_flow(s, DOWN, out);
 }

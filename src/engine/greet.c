@@ -13,7 +13,7 @@ static enum step client_is_ready(struct session *s)
     row_count_session(s->bind->row, now_ms);
     row_count_session(s->listener->row, now_ms);
     rate_add(&stats_totals(s->snap->stats)->session_rate, now_ms);
-    return session_step_to(s, ST_PICK);
+    return session_step_to(s, s->protocol == PROTOCOL_MQTT ? ST_CONNECT_PACKET : ST_PICK);
 }
 
 /* The client is known; what it says next is TLS, or payload. */

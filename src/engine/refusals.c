@@ -9,10 +9,22 @@
 
 static bool is_refusal(enum why why)
 {
-    return why == WHY_PROXY_BAD || why == WHY_PROXY_UNTRUSTED || why == WHY_HANDSHAKE_FAILED;
+    switch (why) {
+    case WHY_PROXY_BAD:
+    case WHY_PROXY_UNTRUSTED:
+    case WHY_HANDSHAKE_FAILED:
+    case WHY_NOT_MQTT:
+    case WHY_VERSION:
+    case WHY_MALFORMED:
+    case WHY_TOO_LARGE:
+    case WHY_CLIENT_ID:
+        return true;
+    default:
+        return false;
+    }
 }
 
-void refusals_note(struct session *s, enum session_state ended_in)
+void refusals_note(struct session *s)
 {
     struct refusals *all = &s->worker->refusals;
     if (!is_refusal(s->why))
@@ -25,7 +37,7 @@ void refusals_note(struct session *s, enum session_state ended_in)
     r->client = s->client;
     r->id = s->id;
     r->why = s->why;
-    r->state = ended_in;
+    r->state = s->ended_in;
     r->n = (uint8_t)(said.len < REFUSAL_BYTES_MAX ? said.len : REFUSAL_BYTES_MAX);
     (void)snprintf(r->listener, sizeof r->listener, "%s", s->listener->conf->name);
     if (r->n > 0)

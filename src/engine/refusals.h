@@ -27,7 +27,7 @@ struct refusals {
 };
 
 /* Keeps what s said, if that is why it ends. */
-void refusals_note(struct session *s, enum session_state ended_in);
+void refusals_note(struct session *s);
 /* Newest first. */
 void refusals_describe(const struct refusals *all, struct text *out);
 

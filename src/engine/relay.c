@@ -159,7 +159,7 @@ static bool fill(struct session *s, enum direction dir)
     if (io == IO_OK) {
         buf_added(f->buf, (uint32_t)n);
         /* A short read has emptied a plain socket; asking it again would only cost a system call. */
-        if (n < BUF_CAPACITY && from->stream.tls == NULL)
+        if (buf_room(f->buf) > 0 && from->stream.tls == NULL)
             from->readable = false;
         relay_received(s, dir, n);
         return true;

@@ -4,13 +4,16 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "base/macros.h"
 #include "engine/count.h"
+#include "engine/mqtt.h"
 #include "engine/shared.h"
 #include "net/sock.h"
 
 const char *const session_state_names[ST_COUNT] = {
     [ST_PROXY_HEADER] = "proxy_header",
     [ST_HANDSHAKE] = "handshake",
+    [ST_CONNECT_PACKET] = "connect_packet",
     [ST_PICK] = "pick",
     [ST_QUEUE] = "queue",
     [ST_PAUSE] = "pause",
@@ -18,6 +21,7 @@ const char *const session_state_names[ST_COUNT] = {
     [ST_GREET] = "greet",
     [ST_SERVER_HANDSHAKE] = "server_handshake",
     [ST_RELAY] = "relay",
+    [ST_LINGER] = "linger",
     [ST_CLOSED] = "closed",
 };
 
@@ -25,14 +29,15 @@ const char *const session_state_names[ST_COUNT] = {
 
 /* Every session may be closed from every state. */
 static const uint32_t legal_moves[ST_COUNT] = {
-    [ST_PROXY_HEADER] = TO(ST_HANDSHAKE) | TO(ST_PICK),
-    [ST_HANDSHAKE] = TO(ST_PICK),
-    [ST_PICK] = TO(ST_QUEUE) | TO(ST_PAUSE) | TO(ST_CONNECT),
-    [ST_QUEUE] = TO(ST_PICK),
+    [ST_PROXY_HEADER] = TO(ST_HANDSHAKE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_HANDSHAKE] = TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_CONNECT_PACKET] = TO(ST_PICK) | TO(ST_LINGER),
+    [ST_PICK] = TO(ST_QUEUE) | TO(ST_PAUSE) | TO(ST_CONNECT) | TO(ST_LINGER),
+    [ST_QUEUE] = TO(ST_PICK) | TO(ST_LINGER),
     [ST_PAUSE] = TO(ST_PICK),
-    [ST_CONNECT] = TO(ST_GREET) | TO(ST_PICK),
-    [ST_GREET] = TO(ST_SERVER_HANDSHAKE) | TO(ST_RELAY) | TO(ST_PICK),
-    [ST_SERVER_HANDSHAKE] = TO(ST_RELAY) | TO(ST_PICK),
+    [ST_CONNECT] = TO(ST_GREET) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_GREET] = TO(ST_SERVER_HANDSHAKE) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_SERVER_HANDSHAKE] = TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
 };
 
 /* The deadline that comes with a state; 0: none. ST_GREET and ST_SERVER_HANDSHAKE go on with that of ST_CONNECT. */
@@ -44,6 +49,8 @@ static uint32_t state_timeout_ms(const struct session *s)
         return t->proxy_header_ms;
     case ST_HANDSHAKE:
         return t->handshake_ms;
+    case ST_CONNECT_PACKET:
+        return t->connect_packet_ms;
     case ST_QUEUE:
         return t->queue_ms;
     case ST_PAUSE:
@@ -52,6 +59,8 @@ static uint32_t state_timeout_ms(const struct session *s)
         return t->connect_ms;
     case ST_RELAY:
         return relay_timeout_ms(s);
+    case ST_LINGER:
+        return SESSION_LINGER_MS;
     default:
         return 0;
     }
@@ -106,14 +115,17 @@ static int wanted(const struct session *s, int which)
     switch (s->state) {
     case ST_PROXY_HEADER:
     case ST_HANDSHAKE:
+    case ST_CONNECT_PACKET:
         return which == CLIENT ? d->read_wants : 0;
+    case ST_LINGER:
+        return to->shut ? d->read_wants : d->write_wants;
     case ST_QUEUE:
     case ST_PAUSE:
     case ST_CONNECT:
     case ST_GREET:
     case ST_SERVER_HANDSHAKE:
         if (which == CLIENT)
-            return from->eof || buf_len(from->buf) == BUF_CAPACITY ? 0 : d->read_wants;
+            return from->eof || (from->buf != NULL && buf_room(from->buf) == 0) ? 0 : d->read_wants;
         if (s->state == ST_QUEUE || s->state == ST_PAUSE)
             return 0;
         return s->state == ST_SERVER_HANDSHAKE ? d->read_wants : EV_WRITE;
@@ -146,6 +158,7 @@ static void rearm(struct session *s)
 static enum step (*const steps[ST_COUNT])(struct session *s) = {
     [ST_PROXY_HEADER] = step_proxy_header,
     [ST_HANDSHAKE] = step_handshake,
+    [ST_CONNECT_PACKET] = step_connect_packet,
     [ST_PICK] = step_pick,
     [ST_QUEUE] = watch_waiting_client,
     [ST_PAUSE] = watch_waiting_client,
@@ -153,6 +166,7 @@ static enum step (*const steps[ST_COUNT])(struct session *s) = {
     [ST_GREET] = step_greet,
     [ST_SERVER_HANDSHAKE] = step_server_handshake,
     [ST_RELAY] = step_relay,
+    [ST_LINGER] = step_linger,
 };
 
 void session_advance(struct session *s)
@@ -269,8 +283,15 @@ void session_timed_out(struct session *s)
     case ST_HANDSHAKE:
         session_close(s, WHY_HANDSHAKE_TIMEOUT);
         break;
+    case ST_CONNECT_PACKET:
+        session_close(s, WHY_FIRST_BYTE_TIMEOUT);
+        break;
     case ST_QUEUE:
-        session_close(s, WHY_QUEUE_TIMEOUT);
+        if (session_step_no_server(s, WHY_QUEUE_TIMEOUT) == STEP_NEXT)
+            session_advance(s);
+        break;
+    case ST_LINGER:
+        session_close(s, s->why);
         break;
     case ST_PAUSE:
         session_enter(s, ST_PICK);
@@ -290,7 +311,7 @@ void session_timed_out(struct session *s)
 }
 
 /* What the listener's side makes of the end; COUNTS: nothing. */
-static enum count end_count(const struct session *s, enum session_state ended_in)
+static enum count end_count(const struct session *s)
 {
     switch (s->why) {
     case WHY_PROXY_BAD:
@@ -311,28 +332,59 @@ static enum count end_count(const struct session *s, enum session_state ended_in
     case WHY_NO_MEMORY:
         return COUNT_INTERNAL_ERRORS;
     default:
-        return ended_in == ST_RELAY || s->why == WHY_SHUTDOWN || s->why == WHY_KILLED ? COUNTS : COUNT_REQUEST_ERRORS;
+        return s->ended_in == ST_RELAY || s->why == WHY_SHUTDOWN || s->why == WHY_KILLED ? COUNTS
+                                                                                         : COUNT_REQUEST_ERRORS;
     }
 }
 
-static void count_end(struct session *s, enum session_state ended_in)
+/* Of those that ended for what the client said; COUNTS: it is none of them. */
+static enum count refusal_count(enum why why)
 {
-    enum count which = end_count(s, ended_in);
-    count_client(s, COUNT_CLOSED, 1);
-    if (which != COUNTS)
-        count_client(s, which, 1);
+    switch (why) {
+    case WHY_NOT_MQTT:
+        return COUNT_REFUSED_NOT_MQTT;
+    case WHY_VERSION:
+        return COUNT_REFUSED_VERSION;
+    case WHY_MALFORMED:
+        return COUNT_REFUSED_MALFORMED;
+    case WHY_TOO_LARGE:
+        return COUNT_REFUSED_TOO_LARGE;
+    case WHY_CLIENT_ID:
+        return COUNT_REFUSED_CLIENT_ID;
+    default:
+        return COUNTS;
+    }
+}
+
+static void count_why(struct session *s)
+{
+    const enum count which[] = {end_count(s), refusal_count(s->why)};
+    for (size_t i = 0; i < ARRAY_LEN(which); i++) {
+        if (which[i] != COUNTS)
+            count_client(s, which[i], 1);
+    }
     if (s->why == WHY_NO_SERVER || s->why == WHY_QUEUE_TIMEOUT)
         count_server(s, COUNT_CONNECTS_FAILED, 1); /* the backend's, as HAProxy has it */
+}
+
+static void count_closed(struct session *s)
+{
+    count_client(s, COUNT_CLOSED, 1);
     if (s->is_tls)
         count_client(s, COUNT_TLS_CLOSED, 1);
     if (s->is_tls_1_2)
         count_client(s, COUNT_TLS_1_2_CLOSED, 1);
+    if (s->mqtt != NULL)
+        count_client(s, COUNT_MQTT_CLOSED + count_version(s->mqtt->version), 1);
     gauge_sub(&s->bind->row->sessions);
     gauge_sub(&s->listener->row->sessions);
     if (s->in_backend)
         gauge_sub(&s->backend->row->sessions);
-    if (ended_in != ST_RELAY)
-        return;
+}
+
+/* It had reached a server. */
+static void count_carried_end(struct session *s)
+{
     uint32_t total_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
     average_add(&s->backend->row->total_ms, total_ms);
     average_add(&session_server(s)->row->total_ms, total_ms);
@@ -340,6 +392,8 @@ static void count_end(struct session *s, enum session_state ended_in)
         count_server(s, COUNT_CLIENT_ABORTS, 1);
     if (why_is_server_abort(s->why))
         count_server(s, COUNT_SERVER_ABORTS, 1);
+    if (s->mqtt != NULL)
+        count_server(s, COUNT_MQTT_CLOSED + count_version(s->mqtt->version), 1);
 }
 
 void session_side_close(struct session *s, int which)
@@ -364,30 +418,45 @@ static void say_goodbye(struct session *s, int which)
     }
 }
 
+void session_settle_end(struct session *s, enum why why)
+{
+    s->why = why;
+    s->ended_in = s->state;
+    refusals_note(s);
+    if (s->state == ST_QUEUE)
+        pool_leave(s->backend->pool, s->worker->index, &s->waiter);
+}
+
+void session_drop_bufs(struct session *s)
+{
+    struct buf_pool *bufs = &s->worker->bufs;
+    buf_give(bufs, s->flow[UP].buf);
+    buf_give(bufs, s->flow[DOWN].buf);
+    buf_give(bufs, s->greeting);
+    s->flow[UP].buf = s->flow[DOWN].buf = s->greeting = NULL;
+}
+
 void session_close(struct session *s, enum why why)
 {
     if (s->state == ST_CLOSED)
         return;
-    struct worker     *w = s->worker;
-    enum session_state ended_in = s->state;
-    s->why = why;
-    if (ended_in == ST_RELAY) {
+    struct worker *w = s->worker;
+    if (s->state != ST_LINGER)
+        session_settle_end(s, why);
+    if (s->ended_in == ST_RELAY) {
         say_goodbye(s, CLIENT);
         say_goodbye(s, SERVER);
+        count_carried_end(s);
     }
-    count_end(s, ended_in);
-    refusals_note(s, ended_in);
+    count_closed(s);
+    count_why(s);
     access_log_end(s);
-    if (ended_in == ST_QUEUE)
-        pool_leave(s->backend->pool, w->index, &s->waiter);
     session_enter(s, ST_CLOSED);
     session_release_server(s);
     sources_give(s->listener->sources, s->source, w->now_ms);
     session_side_close(s, CLIENT);
     session_side_close(s, SERVER);
-    buf_give(&w->bufs, s->flow[UP].buf);
-    buf_give(&w->bufs, s->flow[DOWN].buf);
-    buf_give(&w->bufs, s->greeting);
+    session_drop_bufs(s);
     engine_give_room(w->engine);
     worker_forget_again(w, s);
     if (w->cursor == s)
@@ -400,6 +469,7 @@ void session_close(struct session *s, enum why why)
 void session_free(struct session *s)
 {
     free(s->via);
+    free(s->mqtt);
     snapshot_unref(s->snap);
     free(s);
 }

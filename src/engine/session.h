@@ -13,11 +13,13 @@
 #include "snapshot/snapshot.h"
 #include "tls/stream.h"
 
+struct mqtt_facts;
 struct worker;
 
 enum session_state {
     ST_PROXY_HEADER,     /* the PROXY header is read */
     ST_HANDSHAKE,        /* TLS with the client */
+    ST_CONNECT_PACKET,   /* the MQTT CONNECT is read */
     ST_PICK,             /* a server is chosen */
     ST_QUEUE,            /* all servers are full */
     ST_PAUSE,            /* all servers have been tried; a moment until the next round */
@@ -25,13 +27,15 @@ enum session_state {
     ST_GREET,            /* the PROXY header goes out */
     ST_SERVER_HANDSHAKE, /* TLS with the server */
     ST_RELAY,
+    ST_LINGER, /* what the client has to hear goes out, and its end is awaited */
     ST_CLOSED,
     ST_COUNT
 };
 
 extern const char *const session_state_names[ST_COUNT];
 
-enum { SESSION_PAUSE_MS = 1000 }; /* ST_PAUSE, as HAProxy waits before it tries the same server again */
+enum { SESSION_PAUSE_MS = 1000 };  /* ST_PAUSE, as HAProxy waits before it tries the same server again */
+enum { SESSION_LINGER_MS = 2000 }; /* ST_LINGER: for the client to hear why it has to go, and to go */
 enum { CLIENT, SERVER };
 enum direction { UP, DOWN }; /* to the server, to the client */
 
@@ -65,6 +69,7 @@ struct session {
     struct side           side[2];
     struct flow           flow[2];
     enum session_state    state;
+    enum session_state    ended_in;   /* where why came up */
     enum why              why;        /* why it is about to end, or has ended */
     bool                  ends;       /* why is settled: later causes do not replace it */
     bool                  leased;     /* server_index holds a slot */
@@ -80,6 +85,8 @@ struct session {
     uint64_t              id;
     struct addr           client;   /* the real one, as far as known */
     uint32_t              source;   /* its place in the listener's table of sources; 0: none */
+    uint32_t              look_at;  /* bytes of the CONNECT that must be there before it is looked at again */
+    struct mqtt_facts    *mqtt;     /* NULL: no CONNECT was let in; owned */
     struct via           *via;      /* NULL: no PROXY header, or one without addresses; owned */
     struct buf           *greeting; /* PROXY header on its way to the server */
     struct worker        *worker;
@@ -136,9 +143,13 @@ enum step session_step_to(struct session *s, enum session_state to); /* STEP_NEX
 enum step session_step_fail(struct session *s, enum why why);        /* STEP_CLOSED */
 /* Settles why the session is to end once all is delivered; the first cause stays. */
 void session_ends(struct session *s, enum why why);
+/* What the end says of the session is settled now, as of the state that it is in. */
+void session_settle_end(struct session *s, enum why why);
 
 /* A new plain connection on this side; nothing is known of it but that it may be written to. fd -1: none. */
 void session_side_reset(struct side *d, int fd);
+/* The bytes in hand are gone. */
+void session_drop_bufs(struct session *s);
 /* Watchers, TLS state and descriptor of one side are gone. */
 void session_side_close(struct session *s, int which);
 
@@ -146,6 +157,15 @@ void session_side_close(struct session *s, int which);
 enum step step_proxy_header(struct session *s);
 enum step step_handshake(struct session *s);
 void      proxy_header_timed_out(struct session *s);
+/* intake.c: from there to one that may go to a server. */
+enum step step_connect_packet(struct session *s);
+/* Reads once more from the client. STEP_NEXT: there are new bytes, or the end. */
+enum step intake_read(struct session *s);
+/* linger.c */
+enum step step_linger(struct session *s);
+/* refuse.c */
+/* A server that the session needs cannot be had: the client hears so where its protocol has words for it. */
+enum step session_step_no_server(struct session *s, enum why why);
 /* connect.c: from there to a server that takes bytes. */
 enum step step_pick(struct session *s);
 enum step step_connect(struct session *s);
@@ -162,6 +182,10 @@ void      relay_received(struct session *s, enum direction dir, size_t n); /* co
 enum why  relay_why(int which, enum io io); /* what a failed read or write on CLIENT or SERVER means */
 uint32_t  relay_timeout_ms(const struct session *s);
 enum why  relay_timeout_why(const struct session *s);
+/* Nothing more is read; what is in hand is delivered, then both connections end. */
+void relay_finish(struct session *s, enum why why);
+/* The duration of the deadline has changed. */
+void relay_restart_deadline(struct session *s);
 /* access_log.c */
 void access_log_start(struct session *s);
 void access_log_end(struct session *s);

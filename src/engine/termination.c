@@ -22,6 +22,11 @@ static const char causes[WHY_COUNT] = {
     [WHY_HANDSHAKE_FAILED] = 'P',
     [WHY_HANDSHAKE_TIMEOUT] = 'c',
     [WHY_FIRST_BYTE_TIMEOUT] = 'c',
+    [WHY_NOT_MQTT] = 'P',
+    [WHY_VERSION] = 'P',
+    [WHY_MALFORMED] = 'P',
+    [WHY_TOO_LARGE] = 'P',
+    [WHY_CLIENT_ID] = 'P',
     [WHY_NO_SERVER] = 'S',
     [WHY_QUEUE_TIMEOUT] = 's',
     [WHY_CONNECT_FAILED] = 'S',
@@ -33,8 +38,9 @@ static const char causes[WHY_COUNT] = {
 
 /* R the client's first words are awaited, Q in the queue, C on the way to a server, D data flows. */
 static const char phases[ST_COUNT] = {
-    [ST_PROXY_HEADER] = 'R', [ST_HANDSHAKE] = 'R', [ST_PICK] = 'C',  [ST_QUEUE] = 'Q',  [ST_PAUSE] = 'C',
-    [ST_CONNECT] = 'C',      [ST_GREET] = 'C',     [ST_RELAY] = 'D', [ST_CLOSED] = '-', [ST_SERVER_HANDSHAKE] = 'C',
+    [ST_PROXY_HEADER] = 'R', [ST_HANDSHAKE] = 'R', [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',
+    [ST_QUEUE] = 'Q',        [ST_PAUSE] = 'C',     [ST_CONNECT] = 'C',          [ST_GREET] = 'C',
+    [ST_RELAY] = 'D',        [ST_CLOSED] = '-',    [ST_SERVER_HANDSHAKE] = 'C',
 };
 
 /* Nobody refused: the server was too slow, or this side had no port, descriptor or memory left to ask it. */
@@ -67,16 +73,16 @@ static char phase(const struct session *s)
 {
     if (s->why == WHY_FIRST_BYTE_TIMEOUT)
         return 'R'; /* a server is there already, but it is the client's first words that did not come */
-    if (s->why == WHY_KILLED && s->state == ST_RELAY)
+    if (s->why == WHY_KILLED && s->ended_in == ST_RELAY)
         return '-'; /* as HAProxy has it for "shutdown session" */
-    return phases[s->state];
+    return phases[s->ended_in];
 }
 
 const char *termination_code(const struct session *s, char out[3])
 {
     out[0] = out[1] = '-';
     out[2] = '\0';
-    if (s->state == ST_RELAY && (s->why == WHY_CLIENT_CLOSED || s->why == WHY_SERVER_CLOSED))
+    if (s->ended_in == ST_RELAY && (s->why == WHY_CLIENT_CLOSED || s->why == WHY_SERVER_CLOSED))
         return out;
     out[0] = cause(s);
     out[1] = phase(s);

@@ -21,6 +21,11 @@ enum why {
     WHY_HANDSHAKE_FAILED,
     WHY_HANDSHAKE_TIMEOUT,
     WHY_FIRST_BYTE_TIMEOUT, /* timeouts.connect_packet */
+    WHY_NOT_MQTT,           /* what came is no CONNECT */
+    WHY_VERSION,            /* a version of MQTT that is unknown, or not served */
+    WHY_MALFORMED,          /* a CONNECT that breaks the specification */
+    WHY_TOO_LARGE,          /* mqtt.max_connect_size */
+    WHY_CLIENT_ID,          /* none, where one is due */
     WHY_NO_SERVER,          /* none is up */
     WHY_QUEUE_TIMEOUT,
     WHY_CONNECT_FAILED, /* tries ran out */

@@ -10,8 +10,8 @@
 
 static bool add_timeouts(struct deadlines *all, const struct conf_timeouts *t)
 {
-    const uint32_t each[] = {t->proxy_header_ms, t->handshake_ms, t->connect_packet_ms, t->connect_ms,
-                             t->queue_ms,        t->idle_ms,      t->half_closed_ms,    SESSION_PAUSE_MS};
+    const uint32_t each[] = {t->proxy_header_ms, t->handshake_ms,   t->connect_packet_ms, t->connect_ms,    t->queue_ms,
+                             t->idle_ms,         t->half_closed_ms, SESSION_PAUSE_MS,     SESSION_LINGER_MS};
     for (size_t i = 0; i < ARRAY_LEN(each); i++) {
         if (!deadlines_add(all, each[i]))
             return false;

@@ -5,6 +5,12 @@
 
 enum { CLIENT_ID_MAX = 23 }; /* bytes that every 3.1.1 server takes, [MQTT-3.1.3-5] */
 
+const char *mqtt_version_name(enum mqtt_version version)
+{
+    static const char *const names[] = {[MQTT_3_1] = "3.1", [MQTT_3_1_1] = "3.1.1", [MQTT_5] = "5"};
+    return names[version];
+}
+
 /* Section 2.1.3. Only PUBLISH has flags of its own, and among them QoS 3 does not exist. */
 static bool flags_are_good(unsigned type, unsigned flags)
 {
@@ -92,6 +98,24 @@ size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_
     writer_u16(&w, keep_alive_s);
     writer_u16(&w, (uint16_t)client_id.len);
     writer_put(&w, client_id);
+    return writer_len(&w);
+}
+
+size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, uint8_t *out, size_t cap)
+{
+    enum { REASON_STRING = 0x1F };
+    struct writer w = writer_of(out, cap);
+    size_t        properties = 3 + reason.len;
+    writer_u8(&w, MQTT_CONNACK << 4);
+    writer_u8(&w, (uint8_t)(version == MQTT_5 ? 3 + properties : 2));
+    writer_u8(&w, 0); /* no session present */
+    writer_u8(&w, code);
+    if (version == MQTT_5) {
+        writer_u8(&w, (uint8_t)properties);
+        writer_u8(&w, REASON_STRING);
+        writer_u16(&w, (uint16_t)reason.len);
+        writer_put(&w, reason);
+    }
     return writer_len(&w);
 }
 

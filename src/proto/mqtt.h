@@ -30,6 +30,9 @@ enum mqtt_type { /* section 2.1.2 */
 
 enum mqtt_version { MQTT_3_1 = 3, MQTT_3_1_1 = 4, MQTT_5 = 5 }; /* the protocol level byte, section 3.1.2.2 */
 
+/* "3.1", "3.1.1", "5". */
+const char *mqtt_version_name(enum mqtt_version version);
+
 /* Section 2.1: at most 5 bytes. */
 struct mqtt_header {
     enum mqtt_type type;
@@ -88,6 +91,10 @@ enum parse mqtt_parse_connack(struct slice in, enum mqtt_version version, struct
 /* A CONNECT of 3.1.1, clean session, with this client id (at most 23 bytes) and keep-alive, no user. Returns its
  * length; 0 when cap is too small or the id too long. */
 size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_t *out, size_t cap) MUST_CHECK;
+/* A CONNACK that refuses: in 3.x with a return code, in 5 with a reason code and this Reason String, at most 100 bytes.
+ * Returns its length; 0 when cap is too small. */
+size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, uint8_t *out,
+                           size_t cap) MUST_CHECK;
 /* The two-byte DISCONNECT of 3.1.1; also a valid one of 5 (reason 0x00). Returns 2; 0 when cap is too small. */
 size_t mqtt_encode_disconnect(uint8_t *out, size_t cap) MUST_CHECK;
 

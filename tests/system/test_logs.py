@@ -38,6 +38,14 @@ class Scene:
         return ssl.create_default_context(cafile=self.pki.ca).wrap_socket(client, server_hostname="one.test")
 
 
+def connect_of(client_id=b"one", level=4, flags=2, keep_alive=60, payload=b""):
+    """A CONNECT of 3.1.1, or of the level."""
+    body = b"\x00\x04MQTT" + bytes([level, flags]) + keep_alive.to_bytes(2, "big") + (b"\x00" if level == 5 else b"")
+    body += len(client_id).to_bytes(2, "big") + client_id + payload
+    length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 + 128, len(body) // 128])
+    return b"\x10" + length + body
+
+
 def client_closed(scene):
     client, server = scene.relay()
     client.sendall(b"12345")
@@ -101,9 +109,44 @@ def half_closed_timeout(scene):
 
 
 def connect_packet_timeout(scene):
-    client, _ = scene.relay(listener={"protocol": "mqtt"}, timeouts={"connect_packet": "100ms"})
+    client = scene.start(listener={"protocol": "mqtt"}, timeouts={"connect_packet": "100ms"}).connect()
+    client.sendall(b"\x10\x20\x00\x04MQTT")
     assert ends(client) == ("eof", b"")
-    return {"state": "relay", "in": 0}
+    return {"state": "connect_packet", "in": 8}
+
+
+def refused(scene, sent, told, **mqtt):
+    """What a client sends that is not let in, and all that it hears."""
+    client = scene.start(listener={"protocol": "mqtt", "mqtt": mqtt}).connect()
+    client.sendall(sent)
+    assert ends(client) == ("eof", told)
+    return {"state": "connect_packet", "in": len(sent), "out": len(told)}
+
+
+def connack_5(code, reason):
+    properties = b"\x1f" + len(reason).to_bytes(2, "big") + reason
+    return bytes([0x20, 3 + len(properties), 0, code, len(properties)]) + properties
+
+
+def not_mqtt(scene):
+    return refused(scene, b"GET / HTTP/1.1\r\n\r\n", b"")
+
+
+def mqtt_version(scene):
+    return refused(scene, connect_of(level=6), b"\x20\x02\x00\x01")
+
+
+def malformed_connect(scene):
+    return refused(scene, connect_of(level=5, flags=1), connack_5(0x81, b"the CONNECT packet is malformed"))
+
+
+def connect_too_large(scene):
+    return refused(scene, connect_of(client_id=b"x" * 200, level=5),
+                   connack_5(0x95, b"the CONNECT packet is too large"), max_connect_size="64B")
+
+
+def no_client_id(scene):
+    return refused(scene, connect_of(client_id=b""), b"\x20\x02\x00\x02", require_client_id=True)
 
 
 def denied(scene):
@@ -198,12 +241,14 @@ def shutdown(scene):
 
 
 WAYS = [client_closed, server_closed, client_reset, server_reset, client_tls_error, server_tls_error, idle_timeout,
-        half_closed_timeout, connect_packet_timeout, denied, proxy_header_untrusted, proxy_header_bad,
+        half_closed_timeout, connect_packet_timeout, not_mqtt, mqtt_version, malformed_connect, connect_too_large,
+        no_client_id, denied, proxy_header_untrusted, proxy_header_bad,
         proxy_header_timeout, handshake_failed, handshake_timeout, no_server, queue_timeout, connect_failed,
         server_handshake_failed, shutdown]
 ORDER = ["ts", "level", "event", "id", "listener", "client", "via", "tls", "cipher", "sni", "cn", "backend", "server",
-         "in", "out", "wait_ms", "connect_ms", "dur_ms", "why", "state", "detail"]
-OPTIONAL = {"via", "tls", "cipher", "sni", "cn", "server", "detail"}
+         "mqtt", "client_id", "user", "keepalive", "clean", "connack", "in", "out", "wait_ms", "connect_ms", "dur_ms", "why", "state", "detail"]
+OPTIONAL = {"via", "tls", "cipher", "sni", "cn", "server", "mqtt", "client_id", "user", "keepalive", "clean",
+            "connack", "detail"}
 
 
 @pytest.mark.parametrize("log_format", ["logfmt", "json"])

@@ -141,6 +141,24 @@ START_TEST(a_buffer_gives_back_what_was_put_in)
 }
 END_TEST
 
+START_TEST(a_grown_buffer_keeps_its_bytes_and_is_not_lent_again)
+{
+    struct buf_pool pool;
+    buf_pool_init(&pool);
+    struct buf *b = buf_take(&pool);
+    buf_added(b, buf_room(b));
+    buf_end(b)[-1] = 'x';
+    b = buf_grow(b, 3 * BUF_CAPACITY);
+    ck_assert_ptr_nonnull(b);
+    ck_assert_uint_eq(buf_room(b), 2 * BUF_CAPACITY);
+    ck_assert_uint_eq(buf_bytes(b).ptr[BUF_CAPACITY - 1], 'x');
+    ck_assert_ptr_eq(buf_grow(b, BUF_CAPACITY), b);
+    buf_give(&pool, b);
+    ck_assert_uint_eq(pool.n_free, 0);
+    buf_pool_fini(&pool);
+}
+END_TEST
+
 static const char *format_line(enum log_format format, const struct log_field *fields)
 {
     static char line[LOG_LINE_MAX];
@@ -360,6 +378,7 @@ int main(void)
     tcase_add_test(tc, a_network_has_its_addresses_and_no_others);
     tcase_add_test(tc, what_is_no_network_is_refused);
     tcase_add_test(tc, a_buffer_gives_back_what_was_put_in);
+    tcase_add_test(tc, a_grown_buffer_keeps_its_bytes_and_is_not_lent_again);
     tcase_add_test(tc, logfmt_quotes_what_needs_it);
     tcase_add_test(tc, json_lines_are_json);
     tcase_add_test(tc, tcplog_events_are_a_word_and_fields_without_time_and_level);
