@@ -159,7 +159,7 @@ enum parse http1_parse_response(struct slice in, struct http1_head *out, size_t 
     return finish(&r, in, &head, out, used);
 }
 
-static bool is_named(struct slice text, const char *name)
+bool http1_is(struct slice text, const char *name)
 {
     return text.len == strlen(name) && (text.len == 0 || strncasecmp((const char *)text.ptr, name, text.len) == 0);
 }
@@ -167,20 +167,29 @@ static bool is_named(struct slice text, const char *name)
 const struct http1_field *http1_find(const struct http1_head *head, const char *name)
 {
     for (size_t i = 0; i < head->n_fields; i++) {
-        if (is_named(head->fields[i].name, name))
+        if (http1_is(head->fields[i].name, name))
             return &head->fields[i];
     }
     return NULL;
 }
 
+bool http1_next(struct slice *list, struct slice *member)
+{
+    if (list->len == 0)
+        return false;
+    const uint8_t *comma = memchr(list->ptr, ',', list->len);
+    size_t         n = comma != NULL ? (size_t)(comma - list->ptr) : list->len;
+    *member = without_space(slice_of(list->ptr, n));
+    *list = slice_skip(*list, comma != NULL ? n + 1 : n);
+    return true;
+}
+
 static bool list_has(struct slice list, const char *token)
 {
-    while (list.len > 0) {
-        const uint8_t *comma = memchr(list.ptr, ',', list.len);
-        size_t         n = comma != NULL ? (size_t)(comma - list.ptr) : list.len;
-        if (is_named(without_space(slice_of(list.ptr, n)), token))
+    struct slice member;
+    while (http1_next(&list, &member)) {
+        if (http1_is(member, token))
             return true;
-        list = slice_skip(list, comma != NULL ? n + 1 : n);
     }
     return false;
 }
@@ -188,7 +197,7 @@ static bool list_has(struct slice list, const char *token)
 bool http1_has_token(const struct http1_head *head, const char *name, const char *token)
 {
     for (size_t i = 0; i < head->n_fields; i++) {
-        if (is_named(head->fields[i].name, name) && list_has(head->fields[i].value, token))
+        if (http1_is(head->fields[i].name, name) && list_has(head->fields[i].value, token))
             return true;
     }
     return false;

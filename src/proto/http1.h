@@ -34,5 +34,9 @@ enum parse http1_parse_response(struct slice in, struct http1_head *out, size_t 
 const struct http1_field *http1_find(const struct http1_head *head, const char *name);
 /* Some field of that name holds the token in its comma-separated list, compared without case. */
 bool http1_has_token(const struct http1_head *head, const char *name, const char *token);
+/* Text is this name or token, compared without case. */
+bool http1_is(struct slice text, const char *name);
+/* Takes the next member off a comma-separated list, without white space around it; may be empty. False at the end. */
+bool http1_next(struct slice *list, struct slice *member);
 
 #endif

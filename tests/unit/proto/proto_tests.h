@@ -35,5 +35,7 @@ TCase *proxyhdr_encode_tests(void);
 TCase *mqtt_tests(void);
 TCase *http1_tests(void);
 TCase *clienthello_tests(void);
+TCase *ws_frames_tests(void);
+TCase *ws_head_tests(void);
 
 #endif

@@ -7,5 +7,6 @@
 TCase *context_tests(void);
 TCase *verify_tests(void);
 TCase *stream_tests(void);
+TCase *ws_accept_tests(void);
 
 #endif

@@ -10,5 +10,6 @@ int main(void)
     suite_add_tcase(suite, context_tests());
     suite_add_tcase(suite, verify_tests());
     suite_add_tcase(suite, stream_tests());
+    suite_add_tcase(suite, ws_accept_tests());
     return unit_run(suite);
 }
