@@ -1,9 +1,6 @@
 #include "proto/mqtt.h"
 
 #include "proto/mqtt_wire.h"
-#include "proto/writer.h"
-
-enum { CLIENT_ID_MAX = 23 }; /* bytes that every 3.1.1 server takes, [MQTT-3.1.3-5] */
 
 const char *mqtt_version_name(enum mqtt_version version)
 {
@@ -11,12 +8,15 @@ const char *mqtt_version_name(enum mqtt_version version)
     return names[version];
 }
 
-/* Section 2.1.3. Only PUBLISH has flags of its own, and among them QoS 3 does not exist. */
-static bool flags_are_good(unsigned type, unsigned flags)
+/* Section 2.1.3. Only PUBLISH has flags of its own, and among them QoS 3 does not exist. 3.1 fixes none of the others:
+ * PUBREL, SUBSCRIBE and UNSUBSCRIBE may be marked as duplicates, elsewhere flags "are not used" (its section 2.1). */
+static bool flags_are_good(enum mqtt_version version, unsigned type, unsigned flags)
 {
-    switch (type) {
-    case MQTT_PUBLISH:
+    if (type == MQTT_PUBLISH)
         return (flags & 0x06) != 0x06;
+    if (version == MQTT_3_1)
+        return true;
+    switch (type) {
     case MQTT_PUBREL:
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
@@ -26,13 +26,13 @@ static bool flags_are_good(unsigned type, unsigned flags)
     }
 }
 
-enum parse mqtt_parse_header(struct slice in, struct mqtt_header *out, size_t *used)
+enum parse mqtt_parse_header_of(enum mqtt_version version, struct slice in, struct mqtt_header *out, size_t *used)
 {
     struct reader r = reader_of(in, SIZE_MAX);
     uint8_t       first = reader_u8(&r);
     unsigned      type = first >> 4;
     bool          padded = false;
-    reader_require(&r, type >= MQTT_CONNECT && flags_are_good(type, first & 0x0F));
+    reader_require(&r, type >= MQTT_CONNECT && flags_are_good(version, type, first & 0x0F));
     uint32_t remaining = mqtt_read_varint(&r, &padded);
     if (!reader_ok(&r))
         return r.status;
@@ -40,6 +40,11 @@ enum parse mqtt_parse_header(struct slice in, struct mqtt_header *out, size_t *u
         .type = (enum mqtt_type)type, .flags = first & 0x0F, .remaining = remaining, .padded = padded};
     *used = in.len - r.have;
     return PARSE_OK;
+}
+
+enum parse mqtt_parse_header(struct slice in, struct mqtt_header *out, size_t *used)
+{
+    return mqtt_parse_header_of(MQTT_5, in, out, used);
 }
 
 /* Section 3.2.2.1: in 3.1 the byte is reserved, later its lowest bit says that the server remembers the session. */
@@ -82,47 +87,4 @@ enum parse mqtt_parse_connack(struct slice in, enum mqtt_version version, struct
         *used = header_len + header.remaining;
     }
     return r.status;
-}
-
-size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_t *out, size_t cap)
-{
-    struct writer w = writer_of(out, cap);
-    if (client_id.len > CLIENT_ID_MAX)
-        return 0;
-    writer_u8(&w, MQTT_CONNECT << 4);
-    writer_u8(&w, (uint8_t)(12 + client_id.len)); /* name 6, level 1, flags 1, keep-alive 2, length 2 */
-    writer_u16(&w, 4);
-    writer_put(&w, slice_str("MQTT"));
-    writer_u8(&w, MQTT_3_1_1);
-    writer_u8(&w, 0x02); /* clean session */
-    writer_u16(&w, keep_alive_s);
-    writer_u16(&w, (uint16_t)client_id.len);
-    writer_put(&w, client_id);
-    return writer_len(&w);
-}
-
-size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, uint8_t *out, size_t cap)
-{
-    enum { REASON_STRING = 0x1F };
-    struct writer w = writer_of(out, cap);
-    size_t        properties = 3 + reason.len;
-    writer_u8(&w, MQTT_CONNACK << 4);
-    writer_u8(&w, (uint8_t)(version == MQTT_5 ? 3 + properties : 2));
-    writer_u8(&w, 0); /* no session present */
-    writer_u8(&w, code);
-    if (version == MQTT_5) {
-        writer_u8(&w, (uint8_t)properties);
-        writer_u8(&w, REASON_STRING);
-        writer_u16(&w, (uint16_t)reason.len);
-        writer_put(&w, reason);
-    }
-    return writer_len(&w);
-}
-
-size_t mqtt_encode_disconnect(uint8_t *out, size_t cap)
-{
-    struct writer w = writer_of(out, cap);
-    writer_u8(&w, MQTT_DISCONNECT << 4);
-    writer_u8(&w, 0);
-    return writer_len(&w);
 }

@@ -33,6 +33,29 @@ enum mqtt_version { MQTT_3_1 = 3, MQTT_3_1_1 = 4, MQTT_5 = 5 }; /* the protocol 
 /* "3.1", "3.1.1", "5". */
 const char *mqtt_version_name(enum mqtt_version version);
 
+/* What the gate says in a CONNACK of 3.x, in 3.1.1 section 3.2.2.3, */
+enum mqtt_return {
+    MQTT_RETURN_VERSION = 1, /* unacceptable protocol version */
+    MQTT_RETURN_CLIENT_ID = 2,
+    MQTT_RETURN_SERVER_UNAVAILABLE = 3
+};
+
+/* and in a CONNACK or DISCONNECT of 5, section 2.4. */
+enum mqtt_reason {
+    MQTT_REASON_NORMAL = 0x00,
+    MQTT_REASON_MALFORMED = 0x81,
+    MQTT_REASON_VERSION = 0x84,
+    MQTT_REASON_CLIENT_ID = 0x85,
+    MQTT_REASON_SERVER_UNAVAILABLE = 0x88,
+    MQTT_REASON_SHUTTING_DOWN = 0x8B,
+    MQTT_REASON_KEEP_ALIVE = 0x8D,
+    MQTT_REASON_TOO_LARGE = 0x95,
+    MQTT_REASON_ADMINISTRATIVE = 0x98,
+    MQTT_REASON_USE_ANOTHER_SERVER = 0x9C,
+    MQTT_REASON_RATE_EXCEEDED = 0x9F,
+    MQTT_REASON_MAX_CONNECT_TIME = 0xA0
+};
+
 /* Section 2.1: at most 5 bytes. */
 struct mqtt_header {
     enum mqtt_type type;
@@ -91,11 +114,16 @@ enum parse mqtt_parse_connack(struct slice in, enum mqtt_version version, struct
 /* A CONNECT of 3.1.1, clean session, with this client id (at most 23 bytes) and keep-alive, no user. Returns its
  * length; 0 when cap is too small or the id too long. */
 size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_t *out, size_t cap) MUST_CHECK;
-/* A CONNACK that refuses: in 3.x with a return code, in 5 with a reason code and this Reason String, at most 100 bytes.
- * Returns its length; 0 when cap is too small. */
+/* A CONNACK that refuses: in 3.x with an enum mqtt_return, in 5 with an enum mqtt_reason and this Reason String, when
+ * it is not empty. Returns its length; 0 when cap is too small or the string longer than 65,535 bytes. */
 size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, uint8_t *out,
                            size_t cap) MUST_CHECK;
 /* The two-byte DISCONNECT of 3.1.1; also a valid one of 5 (reason 0x00). Returns 2; 0 when cap is too small. */
 size_t mqtt_encode_disconnect(uint8_t *out, size_t cap) MUST_CHECK;
+/* A DISCONNECT of 5 with this Reason String, in any case: without a property some clients do not see the code; and with
+ * this Server Reference, when it is not empty. Returns its length; 0 when cap is too small or a string longer than
+ * 65,535 bytes. */
+size_t mqtt_encode_disconnect_5(enum mqtt_reason code, struct slice reason, struct slice server_reference, uint8_t *out,
+                                size_t cap) MUST_CHECK;
 
 #endif

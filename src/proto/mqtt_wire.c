@@ -5,15 +5,6 @@
 
 enum { VARINT_BYTES_MAX = 4 };
 
-enum { /* identifiers that a rule speaks of, section 2.2.2.2 */
-       ID_SERVER_KEEP_ALIVE = 0x13,
-       ID_AUTHENTICATION_METHOD = 0x15,
-       ID_AUTHENTICATION_DATA = 0x16,
-       ID_RECEIVE_MAXIMUM = 0x21,
-       ID_USER_PROPERTY = 0x26,
-       ID_MAXIMUM_PACKET_SIZE = 0x27
-};
-
 enum kind { KIND_BOOL, KIND_U16, KIND_U32, KIND_STRING, KIND_BINARY, KIND_PAIR };
 
 enum { CONNECT = MQTT_PLACE_CONNECT, WILL = MQTT_PLACE_WILL, CONNACK = MQTT_PLACE_CONNACK };
@@ -31,21 +22,21 @@ static const struct property {
     {0x09, KIND_BINARY, WILL},           /* Correlation Data */
     {0x11, KIND_U32, CONNECT | CONNACK}, /* Session Expiry Interval */
     {0x12, KIND_STRING, CONNACK},        /* Assigned Client Identifier */
-    {ID_SERVER_KEEP_ALIVE, KIND_U16, CONNACK},
-    {ID_AUTHENTICATION_METHOD, KIND_STRING, CONNECT | CONNACK},
-    {ID_AUTHENTICATION_DATA, KIND_BINARY, CONNECT | CONNACK},
+    {MQTT_ID_SERVER_KEEP_ALIVE, KIND_U16, CONNACK},
+    {MQTT_ID_AUTHENTICATION_METHOD, KIND_STRING, CONNECT | CONNACK},
+    {MQTT_ID_AUTHENTICATION_DATA, KIND_BINARY, CONNECT | CONNACK},
     {0x17, KIND_BOOL, CONNECT},   /* Request Problem Information */
     {0x18, KIND_U32, WILL},       /* Will Delay Interval */
     {0x19, KIND_BOOL, CONNECT},   /* Request Response Information */
     {0x1A, KIND_STRING, CONNACK}, /* Response Information */
-    {0x1C, KIND_STRING, CONNACK}, /* Server Reference */
-    {0x1F, KIND_STRING, CONNACK}, /* Reason String */
-    {ID_RECEIVE_MAXIMUM, KIND_U16, CONNECT | CONNACK},
+    {MQTT_ID_SERVER_REFERENCE, KIND_STRING, CONNACK},
+    {MQTT_ID_REASON_STRING, KIND_STRING, CONNACK},
+    {MQTT_ID_RECEIVE_MAXIMUM, KIND_U16, CONNECT | CONNACK},
     {0x22, KIND_U16, CONNECT | CONNACK}, /* Topic Alias Maximum */
     {0x24, KIND_BOOL, CONNACK},          /* Maximum QoS */
     {0x25, KIND_BOOL, CONNACK},          /* Retain Available */
-    {ID_USER_PROPERTY, KIND_PAIR, CONNECT | WILL | CONNACK},
-    {ID_MAXIMUM_PACKET_SIZE, KIND_U32, CONNECT | CONNACK},
+    {MQTT_ID_USER_PROPERTY, KIND_PAIR, CONNECT | WILL | CONNACK},
+    {MQTT_ID_MAXIMUM_PACKET_SIZE, KIND_U32, CONNECT | CONNACK},
     {0x28, KIND_BOOL, CONNACK}, /* Wildcard Subscription Available */
     {0x29, KIND_BOOL, CONNACK}, /* Subscription Identifiers Available */
     {0x2A, KIND_BOOL, CONNACK}, /* Shared Subscription Available */
@@ -115,6 +106,16 @@ static const struct property *find_property(uint8_t id, enum mqtt_place place)
     return NULL;
 }
 
+struct mqtt_shape mqtt_property_shape(uint8_t id, enum mqtt_place place)
+{
+    static const struct mqtt_shape shapes[] = {
+        [KIND_BOOL] = {.fixed = 1},     [KIND_U16] = {.fixed = 2},      [KIND_U32] = {.fixed = 4},
+        [KIND_STRING] = {.strings = 1}, [KIND_BINARY] = {.strings = 1}, [KIND_PAIR] = {.strings = 2},
+    };
+    const struct property *property = find_property(id, place);
+    return property != NULL ? shapes[property->kind] : (struct mqtt_shape){0};
+}
+
 static bool was_seen(const struct mqtt_properties *properties, unsigned id)
 {
     return (properties->seen >> id & 1) != 0;
@@ -125,12 +126,12 @@ static void read_property(struct reader *r, enum mqtt_place place, struct mqtt_p
 {
     uint8_t                id = reader_u8(r);
     const struct property *property = find_property(id, place);
-    reader_require(r, property != NULL && (id == ID_USER_PROPERTY || !was_seen(out, id)));
+    reader_require(r, property != NULL && (id == MQTT_ID_USER_PROPERTY || !was_seen(out, id)));
     if (!reader_ok(r))
         return;
     uint32_t number = read_value(r, property->kind);
-    reader_require(r, number != 0 || (id != ID_RECEIVE_MAXIMUM && id != ID_MAXIMUM_PACKET_SIZE));
-    if (id == ID_SERVER_KEEP_ALIVE)
+    reader_require(r, number != 0 || (id != MQTT_ID_RECEIVE_MAXIMUM && id != MQTT_ID_MAXIMUM_PACKET_SIZE));
+    if (id == MQTT_ID_SERVER_KEEP_ALIVE)
         out->server_keep_alive_s = (uint16_t)number;
     out->seen |= UINT64_C(1) << id;
 }
@@ -145,11 +146,11 @@ void mqtt_read_properties(struct reader *r, enum mqtt_place place, struct mqtt_p
     while (reader_goes_on(&inner))
         read_property(&inner, place, out);
     /* Section 3.1.2.11.10. */
-    reader_require(&inner, !was_seen(out, ID_AUTHENTICATION_DATA) || was_seen(out, ID_AUTHENTICATION_METHOD));
+    reader_require(&inner, !was_seen(out, MQTT_ID_AUTHENTICATION_DATA) || was_seen(out, MQTT_ID_AUTHENTICATION_METHOD));
     reader_leave(r, &inner);
 }
 
 bool mqtt_has_server_keep_alive(const struct mqtt_properties *properties)
 {
-    return was_seen(properties, ID_SERVER_KEEP_ALIVE);
+    return was_seen(properties, MQTT_ID_SERVER_KEEP_ALIVE);
 }

@@ -5,7 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/mqtt.h"
 #include "proto/reader.h"
+
+/* mqtt_parse_header() by the rules of a version: 3.1 fixes the flags of PUBLISH only. */
+enum parse mqtt_parse_header_of(enum mqtt_version version, struct slice in, struct mqtt_header *out, size_t *used);
 
 /* Section 1.5.5: a number in one to four bytes, the lowest seven bits first. *padded, which may be NULL: fewer bytes
  * would have done. */
@@ -16,6 +20,25 @@ struct slice mqtt_read_binary(struct reader *r);
 
 /* Where properties stand decides which are allowed, section 2.2.2.2. Bits. */
 enum mqtt_place { MQTT_PLACE_CONNECT = 1, MQTT_PLACE_WILL = 2, MQTT_PLACE_CONNACK = 4 };
+
+enum mqtt_id { /* identifiers that a rule speaks of, section 2.2.2.2 */
+               MQTT_ID_SERVER_KEEP_ALIVE = 0x13,
+               MQTT_ID_AUTHENTICATION_METHOD = 0x15,
+               MQTT_ID_AUTHENTICATION_DATA = 0x16,
+               MQTT_ID_SERVER_REFERENCE = 0x1C,
+               MQTT_ID_REASON_STRING = 0x1F,
+               MQTT_ID_RECEIVE_MAXIMUM = 0x21,
+               MQTT_ID_USER_PROPERTY = 0x26,
+               MQTT_ID_MAXIMUM_PACKET_SIZE = 0x27
+};
+
+/* How the value of a property lies: so many bytes, or so many times 16 bits of length and as many bytes. Both 0: no
+ * such property in this place. */
+struct mqtt_shape {
+    uint8_t fixed, strings;
+};
+
+struct mqtt_shape mqtt_property_shape(uint8_t id, enum mqtt_place place);
 
 struct mqtt_properties {
     uint64_t seen; /* bit n: the property with identifier n */

@@ -33,6 +33,8 @@ void assert_bad(ask_fn ask, const struct bad_vector *bad);
 TCase *proxyhdr_tests(void);
 TCase *proxyhdr_encode_tests(void);
 TCase *mqtt_tests(void);
+TCase *mqtt_encode_tests(void);
+TCase *mqtt_follow_tests(void);
 TCase *http1_tests(void);
 TCase *clienthello_tests(void);
 TCase *ws_frames_tests(void);

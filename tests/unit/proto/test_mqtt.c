@@ -334,34 +334,6 @@ START_TEST(a_bad_connack_is_bad_where_it_shows)
 }
 END_TEST
 
-START_TEST(our_connect_is_good_and_of_exact_length)
-{
-    static const char *const ids[] = {"", "mqgate-check", "12345678901234567890123"};
-    for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-        uint8_t out[64];
-        size_t  len = mqtt_encode_connect(slice_str(ids[i]), 258, out, sizeof out);
-        ck_assert_uint_eq(len, 14 + strlen(ids[i]));
-        struct mqtt_connect c = connect_of(slice_of(out, len));
-        ck_assert(c.version == MQTT_3_1_1 && c.clean && !c.has_will && !c.has_user && !c.has_password);
-        ck_assert_uint_eq(c.keep_alive_s, 258);
-        ck_assert(slice_eq(c.client_id, slice_str(ids[i])));
-        for (size_t cap = 0; cap < len; cap++)
-            ck_assert_uint_eq(mqtt_encode_connect(slice_str(ids[i]), 258, out, cap), 0);
-    }
-    uint8_t out[64];
-    ck_assert_uint_eq(mqtt_encode_connect(slice_str("123456789012345678901234"), 0, out, sizeof out), 0);
-}
-END_TEST
-
-START_TEST(our_disconnect_has_two_bytes)
-{
-    uint8_t out[2];
-    ck_assert_uint_eq(mqtt_encode_disconnect(out, 2), 2);
-    ck_assert_mem_eq(out, "\xE0\0", 2);
-    ck_assert_uint_eq(mqtt_encode_disconnect(out, 1), 0);
-}
-END_TEST
-
 TCase *mqtt_tests(void)
 {
     TCase *tc = tcase_create("mqtt");
@@ -373,7 +345,5 @@ TCase *mqtt_tests(void)
     tcase_add_test(tc, a_header_has_the_flags_of_its_type);
     tcase_add_loop_test(tc, a_connack_is_read_as_its_version_says, 0, ARRAY_LEN(acks));
     tcase_add_loop_test(tc, a_bad_connack_is_bad_where_it_shows, 0, ARRAY_LEN(bad_acks));
-    tcase_add_test(tc, our_connect_is_good_and_of_exact_length);
-    tcase_add_test(tc, our_disconnect_has_two_bytes);
     return tc;
 }

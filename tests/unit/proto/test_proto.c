@@ -47,6 +47,8 @@ int main(void)
     suite_add_tcase(suite, proxyhdr_tests());
     suite_add_tcase(suite, proxyhdr_encode_tests());
     suite_add_tcase(suite, mqtt_tests());
+    suite_add_tcase(suite, mqtt_encode_tests());
+    suite_add_tcase(suite, mqtt_follow_tests());
     suite_add_tcase(suite, http1_tests());
     suite_add_tcase(suite, clienthello_tests());
     suite_add_tcase(suite, ws_frames_tests());
