@@ -61,8 +61,8 @@ struct ws_span {
     struct slice   payload; /* points into the input, masked as it came; may be empty */
     uint8_t        mask[4]; /* byte i of the payload is payload.ptr[i] ^ mask[(phase + i) % 4]; zeros when unmasked */
     uint8_t        phase;   /* 0..3 */
-    bool           frame_ends;   /* with the last byte of the payload */
-    uint16_t       close_code;   /* when a close frame ends: its code, WS_CLOSE_NO_CODE when it has none */
+    bool           frame_ends; /* with the last byte of the payload */
+    uint16_t       close_code; /* when a close frame ends: its code, WS_CLOSE_NO_CODE when it has none */
 };
 
 /* Follows `in`, the bytes behind those it was given before, which may be cut anywhere; it neither keeps nor changes
