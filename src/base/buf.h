@@ -72,4 +72,10 @@ static inline void buf_consume(struct buf *b, uint32_t n)
         b->head = b->tail = 0;
 }
 
+/* The last n waiting bytes are gone; n <= buf_len(). */
+static inline void buf_drop(struct buf *b, uint32_t n)
+{
+    b->tail -= n;
+}
+
 #endif

@@ -157,6 +157,13 @@ struct conf_mqtt {
     bool                strict;
 };
 
+/* What is asked of WebSocket clients. */
+struct conf_ws {
+    const char         *path;
+    struct conf_strings subprotocols;
+    bool                forwarded; /* X-Forwarded-For, -Port and -Proto go to the server */
+};
+
 struct conf_listener {
     const char                *name;
     struct addr               *bind;
@@ -174,6 +181,7 @@ struct conf_listener {
     struct conf_keepalive      tcp_keepalive;
     struct conf_timeouts       timeouts;
     struct conf_mqtt           mqtt;
+    struct conf_ws             ws;
 };
 
 struct conf_admin {

@@ -13,8 +13,8 @@ static const struct option timeout_options[] = {
     {"handshake", OPTION_DURATION, AT(handshake_ms), .min = MS, .max = LONGEST, .def = "10s",
      .doc = "To finish the TLS handshake with the client."},
     {"connect_packet", OPTION_DURATION, AT(connect_packet_ms), .min = MS, .max = LONGEST, .def = "10s",
-     .doc = "To receive the whole CONNECT packet of an \"mqtt\" listener, from the end of the TLS handshake; of a "
-            "\"ws\" listener, the first byte once the server has been reached."},
+     .doc = "To receive the whole CONNECT packet, from the end of the TLS handshake. A \"ws\" listener has this long "
+            "for the head of the HTTP request, and once more for the CONNECT."},
     {"connect", OPTION_DURATION, AT(connect_ms), .min = MS, .max = LONGEST, .def = "5s",
      .doc = "To reach a server: the TCP connection and, where there is one, the TLS handshake with it. Each server "
             "that is tried has this long."},
@@ -90,14 +90,22 @@ static const struct option max_age_options[] = {
 
 static const struct section max_age_section = {max_age_options, NULL, 0};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_ws, field)
+
 static const struct option ws_options[] = {
-    {"path", OPTION_STRING, NOT_YET, .max = 255, .def = "/mqtt", .check = syntax_uri_path,
-     .allowed = "a path such as \"/mqtt\"", .doc = "The path of the upgrade request."},
-    {"subprotocols", OPTION_STRINGS, NOT_YET, .min = 1, .max = 8, .def = "mqtt mqttv3.1", .check = syntax_printable,
-     .allowed = "names of subprotocols", .doc = "The WebSocket subprotocols that are let in."},
+    {"path", OPTION_STRING, AT(path), .max = 255, .def = "/mqtt", .check = syntax_uri_path,
+     .allowed = "a path such as \"/mqtt\"",
+     .doc = "The path of the upgrade request, without a query; a request for another is answered 404."},
+    {"subprotocols", OPTION_STRINGS, AT(subprotocols), .min = 1, .max = 8, .def = "mqtt mqttv3.1",
+     .check = syntax_printable, .allowed = "names of subprotocols",
+     .doc = "The WebSocket subprotocols that are let in; the first that the client offers is chosen."},
+    {"forwarded", OPTION_BOOL, AT(forwarded), .def = "false",
+     .doc = "Whether X-Forwarded-For, X-Forwarded-Port and X-Forwarded-Proto tell the server who the client is. What "
+            "the client itself wrote there does not pass then."},
     {0}};
 
-static const struct section ws_section = {ws_options, NULL, 0};
+static const struct section ws_section = {ws_options, NULL, sizeof(struct conf_ws)};
 
 static const struct option listener_backends_options[] = {
     {"mqtt", OPTION_REF, NOT_YET, .refers = "backends", .def = "", .doc = "The backend of what is found to be MQTT."},
@@ -172,7 +180,7 @@ static const struct option listener_options[] = {
     {"mqtt", OPTION_GROUP, AT(mqtt), .section = &mqtt_section, .doc = "What is asked of MQTT clients."},
     {"max_age", OPTION_GROUP, NOT_YET, .section = &max_age_section,
      .doc = "Old sessions are asked to reconnect, so that load spreads again."},
-    {"ws", OPTION_GROUP, NOT_YET, .section = &ws_section, .doc = "What is asked of WebSocket clients."},
+    {"ws", OPTION_GROUP, AT(ws), .section = &ws_section, .doc = "What is asked of WebSocket clients."},
     {0}};
 
 static bool proxy_is_off_or_has_sources(const void *section)

@@ -68,7 +68,7 @@ static size_t format_end(const struct session *s, uint64_t now_ms, uint64_t acce
 {
     const char   *frontend = s->listener->conf->name;
     char          code[3];
-    bool          has_backend = s->ended_in != ST_PROXY_HEADER && s->ended_in != ST_HANDSHAKE;
+    bool          has_backend = s->in_backend;
     struct tcplog t = {.client = &s->client,
                        .accepted_ms = accepted_ms,
                        .frontend = frontend,

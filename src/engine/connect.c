@@ -6,7 +6,9 @@
 
 #include "base/macros.h"
 #include "engine/count.h"
+#include "engine/mqtt.h"
 #include "engine/shared.h"
+#include "engine/ws.h"
 #include "net/sock.h"
 #include "proto/proxyhdr.h"
 
@@ -21,8 +23,7 @@ void session_release_server(struct session *s)
         engine_tell_all(s->worker->engine, MAIL_SLOT_FREE);
 }
 
-/* One try is lost; another server, or the same after a pause, while tries are left. */
-static enum step try_failed(struct session *s, int error, enum why why)
+enum step connect_try_failed(struct session *s, int error, enum why why)
 {
     const struct snap_backend *backend = s->backend;
     struct engine             *engine = s->worker->engine;
@@ -40,7 +41,8 @@ static enum step try_failed(struct session *s, int error, enum why why)
         return session_step_no_server(s, why);
     session_side_close(s, SERVER);
     buf_give(&s->worker->bufs, s->greeting);
-    s->greeting = NULL;
+    buf_give(&s->worker->bufs, s->flow[DOWN].buf); /* the beginning of an answer */
+    s->greeting = s->flow[DOWN].buf = NULL;
     session_release_server(s);
     return s->state == ST_PICK ? STEP_NEXT : session_step_to(s, ST_PICK);
 }
@@ -81,7 +83,7 @@ static enum step start_connect(struct session *s)
         s->wait_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
     int fd = open_socket(s->worker, conf, &to);
     if (fd < 0)
-        return try_failed(s, errno, WHY_CONNECT_FAILED);
+        return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
     count_server(s, COUNT_CONNECTS_BEGUN, 1);
     sock_tune(fd, &options);
     if (addr_is_loopback(&to))
@@ -264,7 +266,7 @@ enum step step_connect(struct session *s)
     if (error == 0 && sock_met_itself(server->stream.fd, &to))
         error = ECONNREFUSED;
     if (error != 0)
-        return try_failed(s, error, WHY_CONNECT_FAILED);
+        return connect_try_failed(s, error, WHY_CONNECT_FAILED);
     if (!make_greeting(s))
         return session_step_fail(s, WHY_NO_MEMORY);
     return session_step_to(s, ST_GREET);
@@ -282,7 +284,7 @@ static void count_carried(struct session *s)
     }
 }
 
-static enum step begin_relay(struct session *s)
+enum step connect_done(struct session *s)
 {
     s->connect_ms = (uint32_t)(s->worker->now_ms - s->begun_ms) - s->wait_ms;
     s->side[SERVER].read_wants = EV_READ;
@@ -295,10 +297,24 @@ static enum step begin_relay(struct session *s)
             s->via = smaller;
         s->via->tlvs_len = 0;
     }
+    if (!follow_begin(s))
+        return session_step_fail(s, WHY_NO_MEMORY);
     if (s->flow[UP].eof) /* it ended while it waited, with bytes still to be delivered */
         session_ends(s, WHY_CLIENT_CLOSED);
     access_log_start(s);
-    return session_step_to(s, ST_RELAY);
+    session_enter(s, ST_RELAY);
+    follow_what_waited(s);
+    return STEP_NEXT;
+}
+
+/* Past its PROXY header and TLS. */
+static enum step reached(struct session *s)
+{
+    if (s->ws == NULL)
+        return connect_done(s);
+    s->side[SERVER].read_wants = EV_WRITE;
+    s->ws->opening->sent = 0;
+    return session_step_to(s, ST_SERVER_HEAD);
 }
 
 /* The name in the certificate that is expected, and sent as SNI unless it is an address. */
@@ -314,7 +330,7 @@ static enum step greeted(struct session *s)
     const struct snap_server *server = session_server(s);
     char                      text[ADDR_TEXT_MAX];
     if (server->tls == NULL)
-        return begin_relay(s);
+        return reached(s);
     if (!stream_start_client(&s->side[SERVER].stream, server->tls, server_host(server, text)))
         return session_step_fail(s, WHY_NO_MEMORY);
     return session_step_to(s, ST_SERVER_HANDSHAKE);
@@ -329,7 +345,7 @@ enum step step_greet(struct session *s)
         if (io == IO_WANT_WRITE)
             return watch_waiting_client(s);
         if (io != IO_OK)
-            return try_failed(s, errno, WHY_CONNECT_FAILED);
+            return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
         buf_consume(s->greeting, (uint32_t)n);
         if (buf_len(s->greeting) == 0) {
             buf_give(&s->worker->bufs, s->greeting);
@@ -344,7 +360,7 @@ enum step step_server_handshake(struct session *s)
     struct side *server = &s->side[SERVER];
     switch (stream_handshake(&server->stream)) {
     case IO_OK:
-        return begin_relay(s);
+        return reached(s);
     case IO_WANT_READ:
         server->read_wants = EV_READ;
         return watch_waiting_client(s);
@@ -353,16 +369,16 @@ enum step step_server_handshake(struct session *s)
         return watch_waiting_client(s);
     case IO_EOF:
     case IO_RESET:
-        return try_failed(s, ECONNRESET, WHY_CONNECT_FAILED);
+        return connect_try_failed(s, ECONNRESET, WHY_CONNECT_FAILED);
     case IO_NO_MEMORY:
         return session_step_fail(s, WHY_NO_MEMORY);
     default:
-        return try_failed(s, 0, WHY_SERVER_HANDSHAKE_FAILED);
+        return connect_try_failed(s, 0, WHY_SERVER_HANDSHAKE_FAILED);
     }
 }
 
 void connect_timed_out(struct session *s)
 {
-    if (try_failed(s, ETIMEDOUT, WHY_CONNECT_FAILED) == STEP_NEXT)
+    if (connect_try_failed(s, ETIMEDOUT, WHY_CONNECT_FAILED) == STEP_NEXT)
         session_advance(s);
 }

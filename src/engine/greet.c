@@ -8,12 +8,14 @@
 /* Past everything that comes before payload. */
 static enum step client_is_ready(struct session *s)
 {
+    static const enum session_state first[] = {
+        [PROTOCOL_MQTT] = ST_CONNECT_PACKET, [PROTOCOL_WS] = ST_UPGRADE, [PROTOCOL_TCP] = ST_PICK};
     uint64_t now_ms = s->worker->now_ms;
     count_client(s, COUNT_SESSIONS, 1);
     row_count_session(s->bind->row, now_ms);
     row_count_session(s->listener->row, now_ms);
     rate_add(&stats_totals(s->snap->stats)->session_rate, now_ms);
-    return session_step_to(s, s->protocol == PROTOCOL_MQTT ? ST_CONNECT_PACKET : ST_PICK);
+    return session_step_to(s, first[s->protocol]);
 }
 
 /* The client is known; what it says next is TLS, or payload. */

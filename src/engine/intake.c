@@ -1,6 +1,7 @@
 /* What a client says before a server is reached: its CONNECT, read and checked whole. The server sees nothing of a
  * client that is not let in. */
 #include "engine/mqtt.h"
+#include "engine/ws.h"
 
 #include <stdlib.h>
 
@@ -111,7 +112,7 @@ static struct mqtt_facts *facts_new(const struct mqtt_connect *connect, size_t c
     facts->version = connect->version;
     facts->clean = connect->clean;
     facts->keep_alive_s = connect->keep_alive_s;
-    facts->connect_len = (uint32_t)connect_len;
+    facts->connect_left = (uint32_t)connect_len;
     put_name(facts->client_id, connect->client_id);
     if (has_user) {
         facts->user = facts->client_id + id_size;
@@ -149,10 +150,16 @@ static uint32_t look_again_at(struct slice in)
     return (uint32_t)at;
 }
 
+/* The MQTT that has come. */
+static struct slice packet_in_hand(const struct session *s)
+{
+    return buf_bytes(s->ws != NULL ? s->ws->opening->packet : s->flow[UP].buf);
+}
+
 /* STEP_WAIT: more is needed. */
 static enum step look(struct session *s)
 {
-    struct slice        in = buf_bytes(s->flow[UP].buf);
+    struct slice        in = packet_in_hand(s);
     struct mqtt_connect connect;
     size_t              used;
     enum mqtt_fault     fault = MQTT_FAULT_NONE;
@@ -171,16 +178,30 @@ static enum step look(struct session *s)
     return session_refuse(s, verdict.why, verdict.told);
 }
 
+/* Frames may make more of a CONNECT than it is, but not without end. */
+static bool is_too_much(const struct session *s)
+{
+    return s->ws != NULL && buf_len(s->flow[UP].buf) > 2 * s->listener->conf->mqtt.max_connect_size + BUF_CAPACITY;
+}
+
+static enum step read_more(struct session *s)
+{
+    if (s->flow[UP].eof)
+        return session_step_fail(s, WHY_CLIENT_CLOSED);
+    if (is_too_much(s))
+        return session_refuse(s, WHY_TOO_LARGE, 0);
+    return intake_read(s);
+}
+
 enum step step_connect_packet(struct session *s)
 {
-    for (;;) {
-        enum step step = look(s);
-        if (step != STEP_WAIT)
-            return step;
-        if (s->flow[UP].eof)
-            return session_step_fail(s, WHY_CLIENT_CLOSED);
-        step = intake_read(s);
-        if (step != STEP_NEXT)
-            return step;
+    enum step step = STEP_NEXT;
+    while (step == STEP_NEXT && s->state == ST_CONNECT_PACKET) {
+        step = s->ws != NULL ? ws_unwrap(s) : STEP_NEXT;
+        if (step == STEP_NEXT && s->state == ST_CONNECT_PACKET)
+            step = look(s);
+        if (step == STEP_WAIT)
+            step = read_more(s);
     }
+    return step;
 }

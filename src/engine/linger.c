@@ -7,17 +7,23 @@
 
 enum { READS_A_TURN = 4 }; /* buffers of the client that are thrown away before other sessions get their turn */
 
-/* STEP_NEXT: all is said. */
-static enum step say(struct session *s)
+static enum step wait_for_client(struct session *s, enum io io)
 {
-    struct side *client = &s->side[CLIENT];
+    s->side[CLIENT].writable = false;
+    s->side[CLIENT].write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+    return STEP_WAIT;
+}
+
+enum step session_say(struct session *s)
+{
     struct flow *down = &s->flow[DOWN];
-    enum io      io = IO_OK;
-    while (down->buf != NULL && io == IO_OK) {
-        size_t n;
-        io = stream_write(&client->stream, buf_bytes(down->buf), &n);
+    while (down->buf != NULL) {
+        size_t  n;
+        enum io io = stream_write(&s->side[CLIENT].stream, buf_bytes(down->buf), &n);
+        if (io == IO_WANT_READ || io == IO_WANT_WRITE)
+            return wait_for_client(s, io);
         if (io != IO_OK)
-            break;
+            return session_step_fail(s, relay_why(CLIENT, io));
         down->bytes += n;
         count_client(s, COUNT_RESPONSE_OUT, n);
         buf_consume(down->buf, (uint32_t)n);
@@ -26,13 +32,17 @@ static enum step say(struct session *s)
             down->buf = NULL;
         }
     }
-    if (io == IO_OK && !down->shut)
-        io = stream_shutdown(&client->stream);
-    if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
-        client->writable = false;
-        client->write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
-        return STEP_WAIT;
-    }
+    return STEP_NEXT;
+}
+
+static enum step end_direction(struct session *s)
+{
+    struct flow *down = &s->flow[DOWN];
+    if (down->shut)
+        return STEP_NEXT;
+    enum io io = stream_shutdown(&s->side[CLIENT].stream);
+    if (io == IO_WANT_READ || io == IO_WANT_WRITE)
+        return wait_for_client(s, io);
     if (io != IO_OK)
         return session_step_fail(s, s->why);
     down->shut = true;
@@ -63,6 +73,8 @@ static enum step hear_out(struct session *s)
 
 enum step step_linger(struct session *s)
 {
-    enum step step = say(s);
+    enum step step = session_say(s);
+    if (step == STEP_NEXT)
+        step = end_direction(s);
     return step == STEP_NEXT ? hear_out(s) : step;
 }

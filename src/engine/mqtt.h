@@ -5,23 +5,43 @@
 
 #include "engine/session.h"
 #include "proto/mqtt.h"
+#include "proto/mqtt_follow.h"
 
 enum { MQTT_NAME_SHOWN = 256 }; /* bytes of a client identifier or user name that are kept to be shown */
 
 /* Of a CONNECT that was let in. */
 struct mqtt_facts {
-    enum mqtt_version version;
-    bool              clean;
-    bool              has_connack; /* the server has answered, */
-    uint8_t           connack;     /* with this code */
-    uint16_t          keep_alive_s;
-    uint32_t          connect_len; /* bytes of the CONNECT, with which the client's stream begins */
-    char             *user;        /* in names; NULL: none, or none to be shown */
-    char              client_id[]; /* the beginning of it; then the user's */
+    struct mqtt_follow follow[2];
+    enum mqtt_version  version;
+    bool               clean;
+    bool               has_connack;  /* the server has answered, */
+    uint8_t            connack;      /* with this code */
+    bool               loose;        /* it stopped being MQTT: relayed without being looked at */
+    uint16_t           keep_alive_s; /* in force: the server's, where its CONNACK has one */
+    uint32_t           silence_ms;   /* how long the client may be silent; 0: any time */
+    uint32_t           connect_left; /* bytes of the CONNECT that have not been relayed */
+    char              *user;         /* in names; NULL: none, or none to be shown */
+    char               client_id[];  /* the beginning of it; then the user's */
 };
 
-/* The client's version of MQTT is known: it hears why in a CONNACK, the connection ends in order, and the session waits
- * a moment for the client to end it too, so that no reset overtakes the answer. Else it is closed. */
+/* The client hears why in a CONNACK of this version, and in a close frame where it speaks WebSocket; version 0: there
+ * is no CONNACK for it. Then the session lingers; where there is nothing to be said it is closed. */
 enum step session_refuse(struct session *s, enum why why, enum mqtt_version version);
+
+/* refuse.c: puts the DISCONNECT that tells why s ends behind what waits for the client, if it is one of MQTT 5 and has
+ * its CONNACK. Between two packets. False when memory is out. */
+bool refuse_farewell(struct session *s) MUST_CHECK;
+
+/* follow.c. Of a session without MQTT they do nothing. */
+/* s has a server now. False when memory is out. */
+bool follow_begin(struct session *s) MUST_CHECK;
+/* In ST_RELAY, before anything else: what came while s waited for the server, and with the server's answer. */
+void follow_what_waited(struct session *s);
+/* Bytes that one side has just sent. Returns how many may be relayed: less than all when the stream has stopped being
+ * MQTT; then the session is to end. */
+size_t follow_received(struct session *s, enum direction dir, struct slice in) MUST_CHECK;
+/* Bytes, at most BUF_CAPACITY, that certainly belong to the packet or frame that the server is sending; 0: it is in
+ * none. */
+size_t follow_to_boundary(const struct session *s) MUST_CHECK;
 
 #endif

@@ -14,6 +14,7 @@ static bool is_refusal(enum why why)
     case WHY_PROXY_UNTRUSTED:
     case WHY_HANDSHAKE_FAILED:
     case WHY_NOT_MQTT:
+    case WHY_NOT_WEBSOCKET:
     case WHY_VERSION:
     case WHY_MALFORMED:
     case WHY_TOO_LARGE:

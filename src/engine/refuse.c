@@ -1,44 +1,66 @@
-/* A client that is not let in hears why, where its protocol has words for it. */
+/* A client that is not let in, or has to go, hears why, where its protocol has words for it. */
+#include "engine/count.h"
 #include "engine/mqtt.h"
-#include "engine/worker.h"
+#include "engine/ws.h"
 
-struct answer {
-    uint8_t     code_3; /* return code, MQTT 3.1.1 section 3.2.2.3 */
-    uint8_t     code_5; /* reason code, MQTT 5.0 section 3.2.2.2 */
-    const char *text;   /* Reason String */
+enum { WORDS_MAX = 160 }; /* bytes of a packet of ours, with its frame and a close frame */
+
+/* What a client hears when a session ends for this. MQTT 3.1.1 section 3.2.2.3 has return codes, 5.0 sections 3.2.2.2
+ * and 3.14.2.1 reason codes. */
+struct words {
+    uint8_t       connack_3;    /* 0: nothing is said */
+    uint8_t       connack_5;    /* the same */
+    uint8_t       disconnect_5; /* to a client that was let in; the same */
+    enum ws_close close;
+    const char   *text; /* Reason String */
 };
 
-/* code_3 0: such a client is closed without a word. */
-static const struct answer answers[WHY_COUNT] = {
-    [WHY_VERSION] = {1, 0x84, "this version of MQTT is not served here"},
-    [WHY_MALFORMED] = {0, 0x81, "the CONNECT packet is malformed"},
-    [WHY_TOO_LARGE] = {0, 0x95, "the CONNECT packet is too large"},
-    [WHY_CLIENT_ID] = {2, 0x85, "a client identifier is required"},
-    [WHY_NO_SERVER] = {3, 0x88, "no broker is available"},
-    [WHY_QUEUE_TIMEOUT] = {3, 0x88, "the broker is busy for too long"},
-    [WHY_CONNECT_FAILED] = {3, 0x88, "the broker cannot be reached"},
-    [WHY_SERVER_HANDSHAKE_FAILED] = {3, 0x88, "the broker cannot be reached"},
+static const struct words all_words[WHY_COUNT] = {
+    [WHY_NOT_MQTT] = {.close = WS_CLOSE_PROTOCOL},
+    [WHY_NOT_WEBSOCKET] = {.close = WS_CLOSE_PROTOCOL},
+    [WHY_CLIENT_CLOSED] = {.close = WS_CLOSE_NORMAL},
+    [WHY_VERSION] = {1, 0x84, 0, WS_CLOSE_POLICY, "this version of MQTT is not served here"},
+    [WHY_MALFORMED] = {0, 0x81, 0, WS_CLOSE_PROTOCOL, "the CONNECT packet is malformed"},
+    [WHY_TOO_LARGE] = {0, 0x95, 0, WS_CLOSE_TOO_BIG, "the CONNECT packet is too large"},
+    [WHY_CLIENT_ID] = {2, 0x85, 0, WS_CLOSE_POLICY, "a client identifier is required"},
+    [WHY_NO_SERVER] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "no broker is available"},
+    [WHY_QUEUE_TIMEOUT] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker is busy for too long"},
+    [WHY_CONNECT_FAILED] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker cannot be reached"},
+    [WHY_UPGRADE_REFUSED] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker takes no WebSocket"},
+    [WHY_SERVER_HANDSHAKE_FAILED] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker cannot be reached"},
+    [WHY_CLIENT_NOT_MQTT] = {0, 0, 0x81, WS_CLOSE_PROTOCOL, "what came is no MQTT packet"},
+    [WHY_SERVER_NOT_MQTT] = {0, 0, 0x80, WS_CLOSE_UNEXPECTED, "the broker sent what is no MQTT packet"},
+    [WHY_KEEP_ALIVE] = {0, 0, 0x8D, WS_CLOSE_POLICY, "nothing came for longer than the keep-alive allows"},
 };
 
-static bool is_told(enum why why, enum mqtt_version version)
+static size_t encode_connack(enum why why, enum mqtt_version version, uint8_t *out, size_t cap)
 {
-    return version != 0 && (version == MQTT_5 ? answers[why].code_5 : answers[why].code_3) != 0;
+    const struct words *words = &all_words[why];
+    uint8_t             code = version == MQTT_5 ? words->connack_5 : words->connack_3;
+    if (version == 0 || code == 0)
+        return 0;
+    return mqtt_encode_connack(version, code, slice_str(words->text), out, cap);
 }
 
-static void put_answer(struct buf *b, enum why why, enum mqtt_version version)
+/* In a frame where the client speaks WebSocket. */
+static void put_packet(const struct session *s, struct buf *b, struct slice packet)
 {
-    uint8_t code = version == MQTT_5 ? answers[why].code_5 : answers[why].code_3;
-    buf_added(b, (uint32_t)mqtt_encode_connack(version, code, slice_str(answers[why].text), buf_end(b), buf_room(b)));
+    if (packet.len == 0)
+        return;
+    if (s->ws != NULL)
+        buf_added(b, (uint32_t)ws_encode_header(WS_BINARY, packet.len, buf_end(b), buf_room(b)));
+    memcpy(buf_end(b), packet.ptr, packet.len);
+    buf_added(b, (uint32_t)packet.len);
 }
 
-enum step session_refuse(struct session *s, enum why why, enum mqtt_version version)
+static void put_close(const struct session *s, struct buf *b, enum why why)
 {
-    if (!is_told(why, version))
-        return session_step_fail(s, why);
-    struct buf *answer = buf_take(&s->worker->bufs);
-    if (answer == NULL)
-        return session_step_fail(s, WHY_NO_MEMORY);
-    put_answer(answer, why, version);
+    if (s->ws != NULL && all_words[why].close != WS_CLOSE_NONE)
+        buf_added(b, (uint32_t)ws_encode_close(all_words[why].close, slice_of(NULL, 0), NULL, buf_end(b), buf_room(b)));
+}
+
+enum step session_step_linger(struct session *s, enum why why, struct buf *answer)
+{
     session_settle_end(s, why);
     session_side_close(s, SERVER);
     session_drop_bufs(s);
@@ -46,7 +68,54 @@ enum step session_refuse(struct session *s, enum why why, enum mqtt_version vers
     return session_step_to(s, ST_LINGER);
 }
 
+enum step session_refuse(struct session *s, enum why why, enum mqtt_version version)
+{
+    uint8_t packet[WORDS_MAX];
+    size_t  n = encode_connack(why, version, packet, sizeof packet);
+    if (n == 0 && s->ws == NULL)
+        return session_step_fail(s, why);
+    struct buf *answer = buf_take(&s->worker->bufs);
+    if (answer == NULL)
+        return session_step_fail(s, WHY_NO_MEMORY);
+    put_packet(s, answer, slice_of(packet, n));
+    put_close(s, answer, why);
+    return session_step_linger(s, why, answer);
+}
+
 enum step session_step_no_server(struct session *s, enum why why)
 {
     return session_refuse(s, why, s->mqtt != NULL ? s->mqtt->version : 0);
+}
+
+/* Room for words behind what waits for the client. */
+static bool make_room(struct session *s)
+{
+    struct flow *down = &s->flow[DOWN];
+    if (down->buf == NULL)
+        return (down->buf = buf_take(&s->worker->bufs)) != NULL;
+    struct buf *b = buf_room(down->buf) < WORDS_MAX ? buf_grow(down->buf, down->buf->capacity + WORDS_MAX) : down->buf;
+    if (b != NULL)
+        down->buf = b;
+    return b != NULL;
+}
+
+bool refuse_farewell(struct session *s)
+{
+    const struct words      *words = &all_words[s->why];
+    const struct mqtt_facts *mqtt = s->mqtt;
+    bool                     is_open = s->ws == NULL || ws_frames_place(&s->ws->frames[DOWN]) != WS_CLOSED;
+    uint8_t                  packet[WORDS_MAX];
+    size_t                   n = 0;
+    if (mqtt == NULL || mqtt->loose || !is_open || follow_to_boundary(s) != 0 || s->flow[DOWN].shut)
+        return true;
+    if (!make_room(s))
+        return false;
+    if (mqtt->version == MQTT_5 && mqtt->has_connack && words->disconnect_5 != 0) {
+        n = mqtt_encode_disconnect_5(words->disconnect_5, slice_str(words->text), slice_of(NULL, 0), packet,
+                                     sizeof packet);
+        count_client(s, COUNT_MQTT_DISCONNECT_GATE + count_reason(words->disconnect_5), 1);
+    }
+    put_packet(s, s->flow[DOWN].buf, slice_of(packet, n));
+    put_close(s, s->flow[DOWN].buf, s->why);
+    return true;
 }

@@ -1,6 +1,7 @@
 /* Moving bytes both ways. A flow borrows a buffer while it has bytes in hand; what the receiver does not take stays in
  * it, and until it is gone the sender is not read: that is all the memory a session can take. */
 #include "engine/count.h"
+#include "engine/mqtt.h"
 
 enum { READS_A_TURN = 4 }; /* buffers a flow may move before other sessions get their turn */
 
@@ -23,46 +24,74 @@ enum why relay_why(int which, enum io io)
     return which == CLIENT ? WHY_CLIENT_RESET : WHY_SERVER_RESET;
 }
 
+/* The client's keep-alive is what holds, not timeouts.idle. */
+static bool by_keep_alive(const struct session *s)
+{
+    return s->mqtt != NULL && s->mqtt->silence_ms != 0 && !s->flow[UP].eof && !s->flow[DOWN].eof;
+}
+
 uint32_t relay_timeout_ms(const struct session *s)
 {
     const struct conf_timeouts *t = session_timeouts(s);
+    if (s->sheds)
+        return SESSION_LINGER_MS;
+    if (by_keep_alive(s))
+        return s->mqtt->silence_ms;
     if (s->flow[UP].eof || s->flow[DOWN].eof)
         return t->half_closed_ms;
-    bool client_speaks_first = s->protocol != PROTOCOL_TCP;
-    return client_speaks_first && s->flow[UP].bytes == 0 ? t->connect_packet_ms : t->idle_ms;
+    return t->idle_ms;
 }
 
-enum why relay_timeout_why(const struct session *s)
+static enum why timeout_why(const struct session *s)
 {
+    if (by_keep_alive(s))
+        return WHY_KEEP_ALIVE;
     if (s->flow[UP].eof || s->flow[DOWN].eof)
         return WHY_HALF_CLOSED;
-    bool client_speaks_first = s->protocol != PROTOCOL_TCP;
-    return client_speaks_first && s->flow[UP].bytes == 0 ? WHY_FIRST_BYTE_TIMEOUT : WHY_IDLE;
+    return WHY_IDLE;
 }
 
-/* The deadline's duration follows from facts that have just changed. */
-static void restart_deadline(struct session *s)
+void relay_restart_deadline(struct session *s)
 {
     deadline_set(&s->worker->deadlines, &s->deadline, relay_timeout_ms(s), s->worker->now_ms);
+}
+
+void relay_timed_out(struct session *s)
+{
+    if (s->sheds) {
+        session_close(s, s->why);
+    } else if (!by_keep_alive(s)) {
+        session_close(s, timeout_why(s));
+    } else if (s->flow[UP].buf != NULL) {
+        relay_restart_deadline(s); /* it may well have spoken: the server does not take what it said before */
+    } else {
+        count_client(s, COUNT_KEEP_ALIVE_ENDED, 1);
+        relay_shed(s, WHY_KEEP_ALIVE);
+        session_advance(s);
+    }
+}
+
+/* Something has moved. What the server does is no sign of life of a client that has a keep-alive. */
+static void touch(struct session *s, bool by_client)
+{
+    if (by_client || !by_keep_alive(s))
+        deadline_touch(&s->deadline, s->worker->now_ms);
 }
 
 /* n bytes came from the sender of this direction. */
 void relay_received(struct session *s, enum direction dir, size_t n)
 {
     if (dir == UP) {
-        bool first = s->flow[UP].bytes == 0;
         s->flow[UP].bytes += n;
         count_client(s, COUNT_REQUEST_IN, n);
         if (s->state == ST_RELAY)
             count_server(s, COUNT_REQUEST_IN, n);
-        if (first && s->state == ST_RELAY)
-            restart_deadline(s);
     } else {
         count_server(s, COUNT_RESPONSE_IN, n);
         count_client(s, COUNT_RESPONSE_IN, n);
     }
     if (s->state == ST_RELAY)
-        deadline_touch(&s->deadline, s->worker->now_ms);
+        touch(s, dir == UP);
 }
 
 static void delivered(struct session *s, enum direction dir, size_t n)
@@ -75,7 +104,7 @@ static void delivered(struct session *s, enum direction dir, size_t n)
         count_client(s, COUNT_REQUEST_OUT, n);
         count_server(s, COUNT_REQUEST_OUT, n);
     }
-    deadline_touch(&s->deadline, s->worker->now_ms);
+    touch(s, false);
 }
 
 static void drop_buf(struct session *s, struct flow *f)
@@ -92,14 +121,14 @@ static void side_died(struct session *s, int which, enum why why)
     drop_buf(s, to);
     to->eof = to->shut = true;
     s->side[which].readable = true; /* the kernel may still hold bytes of it; reading finds its end too */
-    restart_deadline(s);
+    relay_restart_deadline(s);
 }
 
 static void sender_ended(struct session *s, enum direction dir)
 {
     session_ends(s, dir == UP ? WHY_CLIENT_CLOSED : WHY_SERVER_CLOSED);
     s->flow[dir].eof = true;
-    restart_deadline(s);
+    relay_restart_deadline(s);
 }
 
 /* The receiver takes nothing more until the event that io asks for. */
@@ -148,20 +177,48 @@ static void pass_end(struct session *s, enum direction dir)
         s->flow[dir].shut = true;
 }
 
+void relay_shed(struct session *s, enum why why)
+{
+    if (s->ends)
+        return;
+    session_ends(s, why);
+    s->sheds = true;
+    s->flow[UP].eof = true;
+    relay_restart_deadline(s);
+}
+
+/* Bytes that may be read at once: of a session that is to end, not past the packet that the server is in. */
+static size_t readable_room(const struct session *s, enum direction dir)
+{
+    size_t room = buf_room(s->flow[dir].buf), left = s->sheds && dir == DOWN ? follow_to_boundary(s) : room;
+    return left < room ? left : room;
+}
+
+/* n bytes more are in the buffer; only what is still MQTT stays there. */
+static void received(struct session *s, enum direction dir, size_t n)
+{
+    struct flow *f = &s->flow[dir];
+    relay_received(s, dir, n);
+    size_t good = follow_received(s, dir, slice_of(buf_end(f->buf) - n, n));
+    buf_drop(f->buf, (uint32_t)(n - good));
+    if (buf_len(f->buf) == 0)
+        drop_buf(s, f);
+}
+
 /* One read. False when there is nothing to read for now, or never again. */
 static bool fill(struct session *s, enum direction dir)
 {
     struct flow *f = &s->flow[dir];
     struct side *from = &s->side[sender(dir)];
-    size_t       n;
+    size_t       n = 0;
     f->buf = buf_take(&s->worker->bufs);
-    enum io io = f->buf == NULL ? IO_NO_MEMORY : stream_read(&from->stream, buf_end(f->buf), buf_room(f->buf), &n);
+    enum io io = f->buf == NULL ? IO_NO_MEMORY : stream_read(&from->stream, buf_end(f->buf), readable_room(s, dir), &n);
     if (io == IO_OK) {
-        buf_added(f->buf, (uint32_t)n);
         /* A short read has emptied a plain socket; asking it again would only cost a system call. */
-        if (buf_room(f->buf) > 0 && from->stream.tls == NULL)
+        if (n < readable_room(s, dir) && from->stream.tls == NULL)
             from->readable = false;
-        relay_received(s, dir, n);
+        buf_added(f->buf, (uint32_t)n);
+        received(s, dir, n);
         return true;
     }
     drop_buf(s, f);
@@ -176,11 +233,17 @@ static bool fill(struct session *s, enum direction dir)
     return false;
 }
 
+/* The server's last packet is whole: nothing more of it is wanted. */
+static bool is_shed(const struct session *s, enum direction dir)
+{
+    return s->sheds && dir == DOWN && follow_to_boundary(s) == 0;
+}
+
 static void pump(struct session *s, enum direction dir)
 {
     struct flow *f = &s->flow[dir];
     int          reads = 0;
-    while (flush(s, dir) && !f->eof && s->side[sender(dir)].readable) {
+    while (flush(s, dir) && !f->eof && !is_shed(s, dir) && s->side[sender(dir)].readable) {
         if (reads++ == READS_A_TURN) {
             worker_run_again(s->worker, s);
             return;
@@ -192,6 +255,25 @@ static void pump(struct session *s, enum direction dir)
         pass_end(s, dir);
 }
 
+/* The client hears that it has to go once what it was being told is whole, and what it said before is delivered. */
+static enum step shed(struct session *s)
+{
+    struct flow *down = &s->flow[DOWN];
+    if (!down->eof && !is_shed(s, DOWN))
+        return STEP_WAIT;
+    if (!s->farewell_said && !refuse_farewell(s))
+        return session_step_fail(s, WHY_NO_MEMORY);
+    s->farewell_said = true;
+    down->eof = true;
+    if (!s->flow[UP].shut) {
+        pump(s, DOWN);
+        return STEP_WAIT;
+    }
+    session_settle_end(s, s->why);
+    session_side_close(s, SERVER);
+    return session_step_to(s, ST_LINGER);
+}
+
 enum step step_relay(struct session *s)
 {
     pump(s, UP);
@@ -199,7 +281,7 @@ enum step step_relay(struct session *s)
     /* A failed write down shows the client's end, which may leave bytes to send up; and the other way round. */
     if (s->flow[DOWN].shut && !s->flow[UP].shut)
         pump(s, UP);
-    if (s->flow[UP].shut && s->flow[DOWN].shut)
-        return session_step_fail(s, s->why);
-    return STEP_WAIT;
+    if (s->sheds)
+        return shed(s);
+    return s->flow[UP].shut && s->flow[DOWN].shut ? session_step_fail(s, s->why) : STEP_WAIT;
 }

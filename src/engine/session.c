@@ -8,11 +8,14 @@
 #include "engine/count.h"
 #include "engine/mqtt.h"
 #include "engine/shared.h"
+#include "engine/ws.h"
 #include "net/sock.h"
 
 const char *const session_state_names[ST_COUNT] = {
     [ST_PROXY_HEADER] = "proxy_header",
     [ST_HANDSHAKE] = "handshake",
+    [ST_UPGRADE] = "upgrade",
+    [ST_ANSWER] = "answer",
     [ST_CONNECT_PACKET] = "connect_packet",
     [ST_PICK] = "pick",
     [ST_QUEUE] = "queue",
@@ -20,6 +23,7 @@ const char *const session_state_names[ST_COUNT] = {
     [ST_CONNECT] = "connect",
     [ST_GREET] = "greet",
     [ST_SERVER_HANDSHAKE] = "server_handshake",
+    [ST_SERVER_HEAD] = "server_head",
     [ST_RELAY] = "relay",
     [ST_LINGER] = "linger",
     [ST_CLOSED] = "closed",
@@ -29,18 +33,23 @@ const char *const session_state_names[ST_COUNT] = {
 
 /* Every session may be closed from every state. */
 static const uint32_t legal_moves[ST_COUNT] = {
-    [ST_PROXY_HEADER] = TO(ST_HANDSHAKE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
-    [ST_HANDSHAKE] = TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_PROXY_HEADER] = TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_HANDSHAKE] = TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_UPGRADE] = TO(ST_ANSWER) | TO(ST_LINGER),
+    [ST_ANSWER] = TO(ST_CONNECT_PACKET),
     [ST_CONNECT_PACKET] = TO(ST_PICK) | TO(ST_LINGER),
     [ST_PICK] = TO(ST_QUEUE) | TO(ST_PAUSE) | TO(ST_CONNECT) | TO(ST_LINGER),
     [ST_QUEUE] = TO(ST_PICK) | TO(ST_LINGER),
     [ST_PAUSE] = TO(ST_PICK),
     [ST_CONNECT] = TO(ST_GREET) | TO(ST_PICK) | TO(ST_LINGER),
-    [ST_GREET] = TO(ST_SERVER_HANDSHAKE) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
-    [ST_SERVER_HANDSHAKE] = TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_GREET] = TO(ST_SERVER_HANDSHAKE) | TO(ST_SERVER_HEAD) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_SERVER_HANDSHAKE] = TO(ST_SERVER_HEAD) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_SERVER_HEAD] = TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_RELAY] = TO(ST_LINGER),
 };
 
-/* The deadline that comes with a state; 0: none. ST_GREET and ST_SERVER_HANDSHAKE go on with that of ST_CONNECT. */
+/* The deadline that comes with a state; 0: none. ST_GREET to ST_SERVER_HEAD go on with that of ST_CONNECT,
+ * ST_ANSWER with that of ST_UPGRADE. */
 static uint32_t state_timeout_ms(const struct session *s)
 {
     const struct conf_timeouts *t = session_timeouts(s);
@@ -49,6 +58,7 @@ static uint32_t state_timeout_ms(const struct session *s)
         return t->proxy_header_ms;
     case ST_HANDSHAKE:
         return t->handshake_ms;
+    case ST_UPGRADE:
     case ST_CONNECT_PACKET:
         return t->connect_packet_ms;
     case ST_QUEUE:
@@ -115,8 +125,11 @@ static int wanted(const struct session *s, int which)
     switch (s->state) {
     case ST_PROXY_HEADER:
     case ST_HANDSHAKE:
+    case ST_UPGRADE:
     case ST_CONNECT_PACKET:
         return which == CLIENT ? d->read_wants : 0;
+    case ST_ANSWER:
+        return which == CLIENT ? d->write_wants : 0;
     case ST_LINGER:
         return to->shut ? d->read_wants : d->write_wants;
     case ST_QUEUE:
@@ -124,11 +137,12 @@ static int wanted(const struct session *s, int which)
     case ST_CONNECT:
     case ST_GREET:
     case ST_SERVER_HANDSHAKE:
+    case ST_SERVER_HEAD:
         if (which == CLIENT)
             return from->eof || (from->buf != NULL && buf_room(from->buf) == 0) ? 0 : d->read_wants;
         if (s->state == ST_QUEUE || s->state == ST_PAUSE)
             return 0;
-        return s->state == ST_SERVER_HANDSHAKE ? d->read_wants : EV_WRITE;
+        return s->state == ST_CONNECT || s->state == ST_GREET ? EV_WRITE : d->read_wants;
     case ST_RELAY:
         if (!from->eof && from->buf == NULL && !d->readable)
             events |= d->read_wants;
@@ -158,6 +172,8 @@ static void rearm(struct session *s)
 static enum step (*const steps[ST_COUNT])(struct session *s) = {
     [ST_PROXY_HEADER] = step_proxy_header,
     [ST_HANDSHAKE] = step_handshake,
+    [ST_UPGRADE] = step_upgrade,
+    [ST_ANSWER] = step_answer,
     [ST_CONNECT_PACKET] = step_connect_packet,
     [ST_PICK] = step_pick,
     [ST_QUEUE] = watch_waiting_client,
@@ -165,6 +181,7 @@ static enum step (*const steps[ST_COUNT])(struct session *s) = {
     [ST_CONNECT] = step_connect,
     [ST_GREET] = step_greet,
     [ST_SERVER_HANDSHAKE] = step_server_handshake,
+    [ST_SERVER_HEAD] = step_server_head,
     [ST_RELAY] = step_relay,
     [ST_LINGER] = step_linger,
 };
@@ -283,6 +300,8 @@ void session_timed_out(struct session *s)
     case ST_HANDSHAKE:
         session_close(s, WHY_HANDSHAKE_TIMEOUT);
         break;
+    case ST_UPGRADE:
+    case ST_ANSWER:
     case ST_CONNECT_PACKET:
         session_close(s, WHY_FIRST_BYTE_TIMEOUT);
         break;
@@ -300,10 +319,11 @@ void session_timed_out(struct session *s)
     case ST_CONNECT:
     case ST_GREET:
     case ST_SERVER_HANDSHAKE:
+    case ST_SERVER_HEAD:
         connect_timed_out(s);
         break;
     case ST_RELAY:
-        session_close(s, relay_timeout_why(s));
+        relay_timed_out(s);
         break;
     default:
         assert(false && "a deadline in a state that has none");
@@ -328,6 +348,7 @@ static enum count end_count(const struct session *s)
     case WHY_QUEUE_TIMEOUT:
     case WHY_CONNECT_FAILED:
     case WHY_SERVER_HANDSHAKE_FAILED:
+    case WHY_UPGRADE_REFUSED:
         return COUNT_NO_SERVER;
     case WHY_NO_MEMORY:
         return COUNT_INTERNAL_ERRORS;
@@ -343,6 +364,8 @@ static enum count refusal_count(enum why why)
     switch (why) {
     case WHY_NOT_MQTT:
         return COUNT_REFUSED_NOT_MQTT;
+    case WHY_NOT_WEBSOCKET:
+        return COUNT_REFUSED_HTTP;
     case WHY_VERSION:
         return COUNT_REFUSED_VERSION;
     case WHY_MALFORMED:
@@ -457,6 +480,7 @@ void session_close(struct session *s, enum why why)
     session_side_close(s, CLIENT);
     session_side_close(s, SERVER);
     session_drop_bufs(s);
+    ws_opening_done(s);
     engine_give_room(w->engine);
     worker_forget_again(w, s);
     if (w->cursor == s)
@@ -470,6 +494,7 @@ void session_free(struct session *s)
 {
     free(s->via);
     free(s->mqtt);
+    free(s->ws);
     snapshot_unref(s->snap);
     free(s);
 }

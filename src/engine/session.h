@@ -14,11 +14,14 @@
 #include "tls/stream.h"
 
 struct mqtt_facts;
+struct ws_facts;
 struct worker;
 
 enum session_state {
     ST_PROXY_HEADER,     /* the PROXY header is read */
     ST_HANDSHAKE,        /* TLS with the client */
+    ST_UPGRADE,          /* the head of the client's HTTP request is read */
+    ST_ANSWER,           /* 101 goes out to it */
     ST_CONNECT_PACKET,   /* the MQTT CONNECT is read */
     ST_PICK,             /* a server is chosen */
     ST_QUEUE,            /* all servers are full */
@@ -26,6 +29,7 @@ enum session_state {
     ST_CONNECT,          /* to the server */
     ST_GREET,            /* the PROXY header goes out */
     ST_SERVER_HANDSHAKE, /* TLS with the server */
+    ST_SERVER_HEAD,      /* the head goes to the server, and its answer is read */
     ST_RELAY,
     ST_LINGER, /* what the client has to hear goes out, and its end is awaited */
     ST_CLOSED,
@@ -69,13 +73,15 @@ struct session {
     struct side           side[2];
     struct flow           flow[2];
     enum session_state    state;
-    enum session_state    ended_in;   /* where why came up */
-    enum why              why;        /* why it is about to end, or has ended */
-    bool                  ends;       /* why is settled: later causes do not replace it */
-    bool                  leased;     /* server_index holds a slot */
-    bool                  again;      /* in the worker's list of sessions with work left over */
-    bool                  in_backend; /* counted there */
-    bool                  is_tls;     /* the handshake with the client is done */
+    enum session_state    ended_in;      /* where why came up */
+    enum why              why;           /* why it is about to end, or has ended */
+    bool                  ends;          /* why is settled: later causes do not replace it */
+    bool                  sheds;         /* mqgate ends the relaying, see relay_shed() */
+    bool                  farewell_said; /* and its client has been told, where there are words for it */
+    bool                  leased;        /* server_index holds a slot */
+    bool                  again;         /* in the worker's list of sessions with work left over */
+    bool                  in_backend;    /* counted there */
+    bool                  is_tls;        /* the handshake with the client is done */
     bool                  is_tls_1_2;
     uint8_t               server_index; /* in the backend */
     uint8_t               n_tries;
@@ -87,6 +93,7 @@ struct session {
     uint32_t              source;   /* its place in the listener's table of sources; 0: none */
     uint32_t              look_at;  /* bytes of the CONNECT that must be there before it is looked at again */
     struct mqtt_facts    *mqtt;     /* NULL: no CONNECT was let in; owned */
+    struct ws_facts      *ws;       /* NULL: no WebSocket; owned */
     struct via           *via;      /* NULL: no PROXY header, or one without addresses; owned */
     struct buf           *greeting; /* PROXY header on its way to the server */
     struct worker        *worker;
@@ -161,8 +168,16 @@ void      proxy_header_timed_out(struct session *s);
 enum step step_connect_packet(struct session *s);
 /* Reads once more from the client. STEP_NEXT: there are new bytes, or the end. */
 enum step intake_read(struct session *s);
+/* upgrade.c */
+enum step step_upgrade(struct session *s);
+enum step step_answer(struct session *s);
+enum step step_server_head(struct session *s);
 /* linger.c */
 enum step step_linger(struct session *s);
+/* What waits for the client, outside ST_RELAY. STEP_NEXT: it is out. */
+enum step session_say(struct session *s);
+/* The session is over but for answer, which is handed over and goes out to the client. */
+enum step session_step_linger(struct session *s, enum why why, struct buf *answer);
 /* refuse.c */
 /* A server that the session needs cannot be had: the client hears so where its protocol has words for it. */
 enum step session_step_no_server(struct session *s, enum why why);
@@ -172,6 +187,11 @@ enum step step_connect(struct session *s);
 enum step step_greet(struct session *s);
 enum step step_server_handshake(struct session *s);
 void      connect_timed_out(struct session *s);
+/* One try is lost; another server, or the same after a pause, while tries are left. error: errno; 0: see
+ * stream_failure() */
+enum step connect_try_failed(struct session *s, int error, enum why why);
+/* The server takes what the client says. */
+enum step connect_done(struct session *s);
 /* Reads what the client sends meanwhile, up to a buffer; notices when it goes away. */
 enum step watch_waiting_client(struct session *s);
 /* Gives the server's slot back and tells those who wait for one. */
@@ -181,11 +201,12 @@ enum step step_relay(struct session *s);
 void      relay_received(struct session *s, enum direction dir, size_t n); /* counts bytes that a side sent */
 enum why  relay_why(int which, enum io io); /* what a failed read or write on CLIENT or SERVER means */
 uint32_t  relay_timeout_ms(const struct session *s);
-enum why  relay_timeout_why(const struct session *s);
-/* Nothing more is read; what is in hand is delivered, then both connections end. */
-void relay_finish(struct session *s, enum why why);
+void      relay_timed_out(struct session *s);
 /* The duration of the deadline has changed. */
 void relay_restart_deadline(struct session *s);
+/* mqgate ends the session, in order: what is in hand is delivered, both ways; a client of MQTT 5 is told why between
+ * two packets. Call session_advance() afterwards, unless in a step of s. Nothing happens to one that is ending. */
+void relay_shed(struct session *s, enum why why);
 /* access_log.c */
 void access_log_start(struct session *s);
 void access_log_end(struct session *s);

@@ -11,6 +11,9 @@ enum why {
     WHY_SERVER_RESET,
     WHY_CLIENT_TLS, /* the client broke the TLS protocol after the handshake */
     WHY_SERVER_TLS,
+    WHY_CLIENT_NOT_MQTT, /* what it sent after its CONNECT */
+    WHY_SERVER_NOT_MQTT,
+    WHY_KEEP_ALIVE,      /* the client was silent for longer than its keep-alive allows */
     WHY_IDLE,            /* timeouts.idle */
     WHY_HALF_CLOSED,     /* timeouts.half_closed */
     WHY_DENIED,          /* by allow and deny, once the PROXY header told who it is */
@@ -22,13 +25,15 @@ enum why {
     WHY_HANDSHAKE_TIMEOUT,
     WHY_FIRST_BYTE_TIMEOUT, /* timeouts.connect_packet */
     WHY_NOT_MQTT,           /* what came is no CONNECT */
+    WHY_NOT_WEBSOCKET,      /* an HTTP head that is no upgrade to MQTT, or bytes that are no frames */
     WHY_VERSION,            /* a version of MQTT that is unknown, or not served */
     WHY_MALFORMED,          /* a CONNECT that breaks the specification */
     WHY_TOO_LARGE,          /* mqtt.max_connect_size */
     WHY_CLIENT_ID,          /* none, where one is due */
     WHY_NO_SERVER,          /* none is up */
     WHY_QUEUE_TIMEOUT,
-    WHY_CONNECT_FAILED, /* tries ran out */
+    WHY_CONNECT_FAILED,  /* tries ran out */
+    WHY_UPGRADE_REFUSED, /* the same, by servers that do not answer as WebSocket wants it */
     WHY_SERVER_HANDSHAKE_FAILED,
     WHY_SHUTDOWN,
     WHY_KILLED, /* by an operator */

@@ -104,6 +104,15 @@ struct gauge *pool_waiting_gauge(struct pool *pool)
     return &pool->waiting;
 }
 
+bool pool_is_usable(const struct pool *pool)
+{
+    for (size_t i = 0; i < pool->n_servers; i++) {
+        if (server_is_usable(pool->servers[i]))
+            return true;
+    }
+    return false;
+}
+
 bool pool_is_healthy(const struct pool *pool)
 {
     for (size_t i = 0; i < pool->n_servers; i++) {

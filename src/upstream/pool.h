@@ -39,6 +39,8 @@ bool                pool_has_waiters(const struct pool *pool);
 uint32_t            pool_n_waiting(const struct pool *pool);
 struct gauge       *pool_waiting_gauge(struct pool *pool); /* of them; for its peak */
 
+/* At least one server may be tried. */
+bool pool_is_usable(const struct pool *pool);
 /* At least one server is up (or unchecked). */
 bool pool_is_healthy(const struct pool *pool);
 
