@@ -1,6 +1,8 @@
 #include "proto/ws_head.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "proto/writer.h"
 
@@ -180,7 +182,6 @@ static const struct {
     unsigned    status;
     const char *why;
 } refusals[] = {
-    [WS_FAULT_NONE] = {500, "Nothing is wrong."}, /* never asked for */
     [WS_FAULT_MALFORMED] = {400, "This is not the head of an HTTP/1.1 request."},
     [WS_FAULT_TOO_LONG] = {400, "The head of the request is too long."},
     [WS_FAULT_METHOD] = {400, "A WebSocket is asked for by GET."},
@@ -197,14 +198,13 @@ static const struct {
 
 unsigned ws_fault_status(enum ws_fault fault)
 {
+    assert(fault != WS_FAULT_NONE);
     return refusals[fault].status;
 }
 
 static const char *reason_of(unsigned status)
 {
     switch (status) {
-    case 400:
-        return "Bad Request";
     case 404:
         return "Not Found";
     case 426:
@@ -212,7 +212,7 @@ static const char *reason_of(unsigned status)
     case 503:
         return "Service Unavailable";
     default:
-        return "Internal Server Error";
+        return "Bad Request";
     }
 }
 
@@ -260,39 +260,58 @@ static bool begins(struct slice name, const char *with)
     return name.len >= len && http1_is(slice_of(name.ptr, len), with);
 }
 
-/* Fields that Connection names are for us alone; but not all that it names may be gone. */
-static bool is_named_by_connection(const struct http1_head *head, struct slice name)
+static bool is_same(struct slice a, struct slice b)
 {
-    if (http1_is(name, "Host") || begins(name, "Sec-WebSocket-"))
-        return false;
+    return a.len == b.len && strncasecmp((const char *)a.ptr, (const char *)b.ptr, a.len) == 0;
+}
+
+static_assert(HTTP1_FIELDS_MAX <= 64, "a bit for each field");
+
+/* The fields of this name, as bits. */
+static uint64_t fields_named(const struct http1_head *head, struct slice name)
+{
+    uint64_t fields = 0;
+    for (size_t i = 0; i < head->n_fields; i++)
+        fields |= (uint64_t)is_same(head->fields[i].name, name) << i;
+    return fields;
+}
+
+/* The fields that are between the client and us only, since Connection names them. Each of its lists is walked once:
+ * they may be long. */
+static uint64_t fields_named_by_connection(const struct http1_head *head)
+{
+    uint64_t fields = 0;
     for (size_t i = 0; i < head->n_fields; i++) {
         struct slice list = head->fields[i].value, member;
         if (!http1_is(head->fields[i].name, "Connection"))
             continue;
-        while (http1_next(&list, &member)) {
-            if (member.len == name.len && strncasecmp((const char *)member.ptr, (const char *)name.ptr, name.len) == 0)
-                return true;
-        }
+        while (http1_next(&list, &member))
+            fields |= fields_named(head, member);
     }
-    return false;
+    return fields;
 }
 
 /* What we say ourselves is not passed on: also X-Forwarded-*, whoever sent it. EMQX takes the leftmost address of
  * X-Forwarded-For for the client's, so that adding ours to the right of a client's own would let it choose. */
-static bool is_passed_on(const struct http1_head *head, struct slice name, bool forwarded)
+static bool is_passed_on(struct slice name, bool named_by_connection, bool forwarded)
 {
     static const char *const never[] = {
+        /* RFC 9110 section 7.6.1 */
         "Connection",
         "Upgrade",
         "Keep-Alive",
         "Proxy-Connection",
         "TE",
-        "Trailer",                  /* RFC 9110 section 7.6.1 */
-        "Expect",                   /* asks for a 100 before the 101, and there is no body to wait for */
-        "Sec-WebSocket-Protocol",   /* the chosen one is said */
-        "Sec-WebSocket-Extensions", /* what they do to frames we could not follow */
+        "Trailer",
+        /* asks for a 100 before the 101, and there is no body to wait for */
+        "Expect",
+        /* the chosen one is said; and extensions make frames something that we could not follow */
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Extensions",
     };
-    if (is_one_of(name, never, ARRAY_LEN(never)) || is_named_by_connection(head, name))
+    if (http1_is(name, "Host") || http1_is(name, "Sec-WebSocket-Key") || http1_is(name, "Sec-WebSocket-Version"))
+        return true; /* whatever Connection names: the request is none without */
+    if (named_by_connection || is_one_of(name, never, ARRAY_LEN(never)))
         return false;
     return !forwarded || !(http1_is(name, "Forwarded") || begins(name, "X-Forwarded-"));
 }
@@ -313,13 +332,14 @@ size_t ws_encode_request(const struct http1_head *head, const struct ws_request 
                          const struct ws_forwarded *forwarded, uint8_t *out, size_t cap)
 {
     struct writer w = writer_of(out, cap);
+    uint64_t      hops = fields_named_by_connection(head);
     writer_put(&w, head->method);
     put(&w, " ");
     writer_put(&w, head->target);
     put(&w, " HTTP/1.1\r\n");
     for (size_t i = 0; i < head->n_fields; i++) {
         const struct http1_field *field = &head->fields[i];
-        if (!is_passed_on(head, field->name, forwarded != NULL))
+        if (!is_passed_on(field->name, (hops >> i & 1) != 0, forwarded != NULL))
             continue;
         writer_put(&w, field->name);
         put(&w, ": ");

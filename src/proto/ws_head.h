@@ -52,7 +52,7 @@ enum ws_fault ws_check_request(const struct http1_head *head, const struct ws_ru
 /* The answer 101. accept: WS_ACCEPT_LEN bytes. Returns its length; 0 when cap is too small. */
 size_t ws_encode_answer(const struct ws_request *request, struct slice accept, uint8_t *out, size_t cap) MUST_CHECK;
 
-/* The status of the answer to a fault: 400, 404, 426 or 503. */
+/* The status of the answer to a fault, which is one: 400, 404, 426 or 503. */
 unsigned ws_fault_status(enum ws_fault fault);
 /* A whole answer with a body that says what is wrong and what would be right; the connection is to be closed behind it.
  * Returns its length; 0 when cap is too small. */
