@@ -156,6 +156,8 @@ const struct prom_own prom_own[] = {
     {"tls_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_TLS13_CUR, true, "version", "TLSv1.3", NULL},
     {"carried_total", PROM_COUNTER, BACKENDS | SERVERS, COLUMN_MQGATE_CARRIED, false, NULL, NULL,
      "Sessions that reached a server."},
+    {"pending_connects", PROM_GAUGE, SERVERS, COLUMN_MQGATE_PENDING, false, NULL, NULL,
+     "Connections that the server has not answered yet."},
     {0}};
 
 static_assert(ARRAY_LEN(prom_own) <= PROM_OWN_MAX, "one text each");

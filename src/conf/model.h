@@ -116,6 +116,7 @@ struct conf_server {
     uint32_t                      weight; /* 0..256 */
     bool                          backup;
     uint32_t                      max_connections; /* 0: no limit */
+    uint32_t                      max_pending;     /* the same */
     bool                          source_auto;
     struct addr                   source; /* where source_auto is false; port 0 */
     const struct conf_tls_client *tls;    /* NULL: plain */

@@ -15,9 +15,9 @@ static const struct choice check_types[] = {{"tcp", CHECK_TCP, false},
 const char *const conf_balance_names[] = {"local-first", "leastconn", "roundrobin", "source", "client-id"};
 
 static const struct choice balances[] = {
-    {"local-first", BALANCE_LOCAL_FIRST, false}, {"leastconn", BALANCE_LEASTCONN, true},
-    {"roundrobin", BALANCE_ROUNDROBIN, true},    {"source", BALANCE_SOURCE, true},
-    {"client-id", BALANCE_CLIENT_ID, true},      {NULL, 0, false}};
+    {"local-first", BALANCE_LOCAL_FIRST, false}, {"leastconn", BALANCE_LEASTCONN, false},
+    {"roundrobin", BALANCE_ROUNDROBIN, false},   {"source", BALANCE_SOURCE, false},
+    {"client-id", BALANCE_CLIENT_ID, false},     {NULL, 0, false}};
 
 #define AT(field) .offset = offsetof(struct conf_server, field)
 
@@ -33,14 +33,18 @@ static const struct option server_options[] = {
             "(text) or 2 (binary). Version 2 carries the facts of the client's TLS too: version, cipher, common name "
             "of its certificate, server name asked for, ALPN, and a unique id of the session."},
     {"weight", OPTION_U32, AT(weight), .min = 0, .max = 256, .def = "100",
-     .doc = "The server's share of sessions against the others of its backend; \"local-first\" does not share, and "
-            "asks only whether it is 0: then the server gets no new sessions."},
+     .doc = "The server's share of sessions against the others of its backend; 0: it gets no new ones. "
+            "\"local-first\" does not share, and asks only whether it is 0."},
     {"backup", OPTION_BOOL, AT(backup), .def = "false",
-     .doc = "Whether the server is used only while no other of its backend is usable."},
+     .doc = "Whether the server is used only while no other of its backend is usable. Several of them are used in the "
+            "order written, whatever balance says."},
     {"max_connections", OPTION_U32, AT(max_connections), .min = 0, .max = ANY_COUNT, .def = "0",
      .doc = "Connections to the server at a time; past it clients wait, at most timeouts.queue. 0: no limit."},
-    {"max_pending", OPTION_U32, NOT_YET, .min = 0, .max = ANY_COUNT, .def = "0",
-     .doc = "Connections whose CONNECT the broker has not answered yet; past it clients wait. 0: no limit."},
+    {"max_pending", OPTION_U32, AT(max_pending), .min = 0, .max = ANY_COUNT, .def = "0",
+     .doc =
+         "Connections that the broker has not answered yet, at a time; past it clients wait, at most timeouts.queue, "
+         "so that it is never offered more CONNECTs than it can take. The first bytes that the server sends are its "
+         "answer. 0: no limit."},
     {"source", OPTION_SOURCE, AT(source), .def = "auto",
      .doc = "The address that connections to the server come from. \"auto\": for a server on loopback they are "
             "spread over 127.0.0.0/8, so that more than 64k fit; for others the kernel chooses."},
@@ -93,10 +97,17 @@ static const struct option backend_options[] = {
      .doc = "The name that listeners use, and the one in logs, statistics and commands; no two backends have the "
             "same."},
     {"balance", OPTION_ENUM, AT(balance), .choices = balances, .def = "local-first",
-     .doc = "Which server a new session goes to. \"local-first\": the first in the order written that is up and has "
-            "room."},
+     .doc = "Which server a new session goes to, of those that are up. \"local-first\": the first in the order written "
+            "that has room. \"roundrobin\": each in turn, as often as its weight says. \"leastconn\": the one with the "
+            "fewest sessions for its weight, in turn among equals; one that comes back gets all new ones until it has "
+            "as many as the others. \"source\": a client's address always goes to the same server, as far as servers "
+            "and their weights stay: one that comes or goes moves only its own share of the clients; names of "
+            "servers count, their order and addresses do not. \"client-id\": the same by the client identifier of "
+            "CONNECT; this version does not read it yet and goes by the address, as listeners of protocol \"tcp\" "
+            "always do. With these two a client whose server is full waits for it, at most timeouts.queue, and one "
+            "whose server is down or does not answer goes to the one that is next for it."},
     {"servers", OPTION_LIST, AT(servers), .required = true, .min = 1, .max = 64, .section = &server_section,
-     .doc = "The servers, in the order that they are tried in."},
+     .doc = "The servers, in the order that \"local-first\" and backups are tried in."},
     {"check", OPTION_GROUP, AT(check), .section = &check_section, .doc = "How the health of the servers is checked."},
     {"tries", OPTION_U32, AT(tries), .min = 1, .max = 64, .def = "3",
      .doc = "Servers that are tried for one session before its client is turned away."},

@@ -12,15 +12,20 @@
 #include "net/sock.h"
 #include "proto/proxyhdr.h"
 
+static void tell_waiters(struct session *s, bool somebody_waits)
+{
+    if (somebody_waits)
+        engine_tell_all(s->worker->engine, MAIL_PLACE_FREE);
+}
+
 void session_release_server(struct session *s)
 {
-    struct pool *pool = s->backend->pool;
-    if (!s->leased)
-        return;
-    s->leased = false;
-    pool_release(pool, s->server_index);
-    if (pool_has_waiters(pool))
-        engine_tell_all(s->worker->engine, MAIL_SLOT_FREE);
+    tell_waiters(s, pool_release(s->backend->pool, &s->lease));
+}
+
+void session_server_answered(struct session *s)
+{
+    tell_waiters(s, pool_answered(s->backend->pool, &s->lease));
 }
 
 enum step connect_try_failed(struct session *s, int error, enum why why)
@@ -31,7 +36,7 @@ enum step connect_try_failed(struct session *s, int error, enum why why)
     server_note_failure(session_server(s)->live);
     engine->settings.server_failed(engine->settings.user);
     s->error = error;
-    s->tried |= 1ull << s->server_index;
+    s->waiter.tried |= 1ull << s->lease.index;
     s->n_tries++;
     log_debug(&s->worker->log, "connect_failed", LOG_HEX("id", s->id), LOG_STR("backend", backend->conf->name),
               LOG_STR("server", session_server(s)->conf->name), LOG_UINT("try", s->n_tries),
@@ -93,23 +98,20 @@ static enum step start_connect(struct session *s)
     return session_step_to(s, ST_CONNECT);
 }
 
-static enum step join_queue(struct session *s)
+/* Who the client is, for a balance that keeps it at its server: its address, as a port is of one connection only. */
+static uint64_t balance_key(const struct session *s)
 {
-    struct pool *pool = s->backend->pool;
-    session_enter(s, ST_QUEUE);
-    pool_wait(pool, s->worker->index, &s->waiter);
-    s->queue_place = pool_n_waiting(pool);
-    if (pool_first_waiter(pool, s->worker->index) == &s->waiter)
-        session_retry_queue(s); /* a slot may have come free before anybody could see that we wait */
-    return s->state == ST_CLOSED ? STEP_CLOSED : STEP_WAIT;
+    const struct addr a = addr_from_sockaddr(&s->client.sa); /* a PROXY header may tell of IPv4 in IPv6 */
+    if (a.sa.sa_family == AF_INET6)
+        return pool_key(&a.in6.sin6_addr, sizeof a.in6.sin6_addr);
+    return pool_key(&a.in.sin_addr, sizeof a.in.sin_addr);
 }
 
-static void count_pick(struct session *s, uint8_t index)
+static void count_pick(struct session *s, const struct lease *lease)
 {
-    bool elsewhere = s->n_tries > 0 && s->server_index != index;
-    s->leased = true;
+    bool elsewhere = s->n_tries > 0 && s->lease.index != lease->index;
+    s->lease = *lease;
     s->redispatched |= elsewhere;
-    s->server_index = index;
     count_server(s, COUNT_PICKS, 1);
     if (elsewhere)
         count_server(s, COUNT_REDISPATCHES, 1);
@@ -129,16 +131,18 @@ static void count_arrival(struct session *s)
     count_server(s, COUNT_SESSIONS, 1);
 }
 
-static enum step picked(struct session *s, enum pick pick, size_t index)
+static enum step picked(struct session *s, enum pick pick, const struct lease *lease)
 {
     switch (pick) {
     case PICK_OK:
-        count_pick(s, (uint8_t)index);
+        count_pick(s, lease);
         return start_connect(s);
     case PICK_FULL:
-        return join_queue(s);
+        session_enter(s, ST_QUEUE);
+        s->queue_place = pool_n_waiting(s->backend->pool);
+        return STEP_WAIT;
     case PICK_EXHAUSTED:
-        s->tried = 0;
+        s->waiter.tried = 0;
         return session_step_to(s, ST_PAUSE);
     case PICK_NONE_UP:
         break;
@@ -148,25 +152,21 @@ static enum step picked(struct session *s, enum pick pick, size_t index)
 
 enum step step_pick(struct session *s)
 {
-    struct pool *pool = s->backend->pool;
-    size_t       index = 0;
+    struct lease lease = {0};
     count_arrival(s);
-    if (pool_first_waiter(pool, s->worker->index) != NULL)
-        return picked(s, PICK_FULL, 0); /* behind those who wait already */
-    enum pick pick = pool_pick(pool, s->tried, &index);
-    return picked(s, pick, index);
+    s->waiter.key = balance_key(s);
+    enum pick pick = pool_pick(s->backend->pool, s->worker->index, &s->waiter, &lease);
+    return picked(s, pick, &lease);
 }
 
 void session_retry_queue(struct session *s)
 {
-    struct pool *pool = s->backend->pool;
-    size_t       index = 0;
-    enum pick    pick = pool_pick(pool, s->tried, &index);
+    struct lease lease = {0};
+    enum pick    pick = pool_pick(s->backend->pool, s->worker->index, &s->waiter, &lease);
     if (pick == PICK_FULL)
         return;
-    pool_leave(pool, s->worker->index, &s->waiter);
     session_enter(s, ST_PICK);
-    if (picked(s, pick, index) == STEP_NEXT)
+    if (picked(s, pick, &lease) == STEP_NEXT)
         session_advance(s);
 }
 

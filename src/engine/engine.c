@@ -151,7 +151,7 @@ void engine_free(struct engine *e)
 
 void engine_servers_changed(struct engine *e)
 {
-    engine_tell_all(e, MAIL_SLOT_FREE);
+    engine_tell_all(e, MAIL_SERVERS);
 }
 
 struct gauge *engine_open_sessions(struct engine *e)

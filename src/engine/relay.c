@@ -87,6 +87,8 @@ void relay_received(struct session *s, enum direction dir, size_t n)
         if (s->state == ST_RELAY)
             count_server(s, COUNT_REQUEST_IN, n);
     } else {
+        if (s->lease.pending)
+            session_server_answered(s);
         count_server(s, COUNT_RESPONSE_IN, n);
         count_client(s, COUNT_RESPONSE_IN, n);
     }

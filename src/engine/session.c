@@ -446,8 +446,7 @@ void session_settle_end(struct session *s, enum why why)
     s->why = why;
     s->ended_in = s->state;
     refusals_note(s);
-    if (s->state == ST_QUEUE)
-        pool_leave(s->backend->pool, s->worker->index, &s->waiter);
+    pool_leave(s->backend->pool, s->worker->index, &s->waiter);
 }
 
 void session_drop_bufs(struct session *s)

@@ -78,16 +78,14 @@ struct session {
     bool                  ends;          /* why is settled: later causes do not replace it */
     bool                  sheds;         /* mqgate ends the relaying, see relay_shed() */
     bool                  farewell_said; /* and its client has been told, where there are words for it */
-    bool                  leased;        /* server_index holds a slot */
     bool                  again;         /* in the worker's list of sessions with work left over */
     bool                  in_backend;    /* counted there */
     bool                  is_tls;        /* the handshake with the client is done */
     bool                  is_tls_1_2;
-    uint8_t               server_index; /* in the backend */
+    struct lease          lease; /* of a server of the backend */
     uint8_t               n_tries;
     bool                  redispatched; /* a later try went to another server */
     int                   error;        /* errno of the last try to reach a server */
-    uint64_t              tried;        /* servers, a bit each */
     uint64_t              id;
     struct addr           client;   /* the real one, as far as known */
     uint32_t              source;   /* its place in the listener's table of sources; 0: none */
@@ -103,7 +101,7 @@ struct session {
     struct snap_backend  *backend;  /* where it goes */
     enum conf_protocol    protocol; /* what the client speaks */
     struct deadline       deadline;
-    struct pool_waiter    waiter;
+    struct pool_waiter    waiter;      /* which servers it has tried, too */
     uint64_t              begun_ms;    /* monotonic */
     uint32_t              greet_ms;    /* from accept until it came to the backend */
     uint32_t              wait_ms;     /* from accept until a server was chosen */
@@ -124,7 +122,7 @@ bool session_allows(const struct conf_listener *conf, const struct addr *client)
 /* Of per_source: a place for client in the table of sources; false, and counted, when a limit forbids it. The place may
  * be 0: there is no table, or no room in it. */
 bool session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client, uint32_t *place);
-/* A slot may be free: the session waits in ST_QUEUE. */
+/* A place may be free: the session waits in ST_QUEUE. */
 void session_retry_queue(struct session *s);
 /* Idempotent; s stays readable until the loop turns. */
 void session_close(struct session *s, enum why why);
@@ -138,7 +136,7 @@ static inline const struct conf_timeouts *session_timeouts(const struct session 
 
 static inline struct snap_server *session_server(const struct session *s)
 {
-    return &s->backend->servers[s->server_index];
+    return &s->backend->servers[s->lease.index];
 }
 
 /* A step's verdict. */
@@ -194,8 +192,10 @@ enum step connect_try_failed(struct session *s, int error, enum why why);
 enum step connect_done(struct session *s);
 /* Reads what the client sends meanwhile, up to a buffer; notices when it goes away. */
 enum step watch_waiting_client(struct session *s);
-/* Gives the server's slot back and tells those who wait for one. */
+/* Gives the server's place back and tells those who wait for one. */
 void session_release_server(struct session *s);
+/* The server has answered what it was asked first: the session is pending there no more. */
+void session_server_answered(struct session *s);
 /* relay.c */
 enum step step_relay(struct session *s);
 void      relay_received(struct session *s, enum direction dir, size_t n); /* counts bytes that a side sent */

@@ -143,17 +143,38 @@ static void stop(struct worker *w)
     ev_break(w->loop, EVBREAK_ALL);
 }
 
-/* One queue a backend; who is first in it tries, until somebody finds no room. */
-static void serve_queues(struct worker *w)
+static void retry(struct pool_waiter *waiter)
+{
+    session_retry_queue(CONTAINER_OF(waiter, struct session, waiter));
+}
+
+/* Who is first tries, until somebody finds no room. */
+static void serve_queue(const struct worker *w, struct pool *pool, size_t queue)
+{
+    struct pool_waiter *first;
+    while ((first = pool_first_waiter(pool, w->index, queue)) != NULL) {
+        retry(first);
+        if (pool_first_waiter(pool, w->index, queue) == first)
+            break;
+    }
+}
+
+/* All try: another server may be the right one for somebody far behind. */
+static void review_queue(const struct worker *w, struct pool *pool, size_t queue)
+{
+    struct pool_waiter *waiter, *next;
+    for (waiter = pool_first_waiter(pool, w->index, queue); waiter != NULL; waiter = next) {
+        next = waiter->next;
+        retry(waiter);
+    }
+}
+
+static void each_queue(const struct worker *w, void (*fn)(const struct worker *, struct pool *, size_t queue))
 {
     for (size_t i = 0; i < w->snap->conf->n_backends; i++) {
-        struct pool        *pool = w->snap->backends[i].pool;
-        struct pool_waiter *first;
-        while ((first = pool_first_waiter(pool, w->index)) != NULL) {
-            session_retry_queue(CONTAINER_OF(first, struct session, waiter));
-            if (pool_first_waiter(pool, w->index) == first)
-                break;
-        }
+        struct pool *pool = w->snap->backends[i].pool;
+        for (size_t queue = 0; queue < pool_n_queues(pool); queue++)
+            fn(w, pool, queue);
     }
 }
 
@@ -167,8 +188,10 @@ static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
         stop(w);
         return;
     }
-    if (mail & MAIL_SLOT_FREE)
-        serve_queues(w);
+    if (mail & MAIL_SERVERS)
+        each_queue(w, review_queue);
+    else if (mail & MAIL_PLACE_FREE)
+        each_queue(w, serve_queue);
     if (mail & MAIL_ROOM)
         acceptors_resume(w, PAUSE_LIMIT);
     if (mail & MAIL_LISTENERS)

@@ -18,11 +18,12 @@ struct inquiry;
 
 /* What other threads may ask of a worker: bits, so that asking never fails and never queues twice. */
 enum mail {
-    MAIL_STOP = 1,      /* close everything and end the thread */
-    MAIL_SLOT_FREE = 2, /* a server has room: look at the queues */
-    MAIL_ROOM = 4,      /* the process has room: accept again */
-    MAIL_LISTENERS = 8, /* the state of a listener has changed */
-    MAIL_INQUIRY = 16   /* the inquiry has not been answered yet */
+    MAIL_STOP = 1,       /* close everything and end the thread */
+    MAIL_PLACE_FREE = 2, /* a server has room: those who are first in a queue look again */
+    MAIL_SERVERS = 4,    /* servers have changed: all who wait look again */
+    MAIL_ROOM = 8,       /* the process has room: accept again */
+    MAIL_LISTENERS = 16, /* the state of a listener has changed */
+    MAIL_INQUIRY = 32    /* the inquiry has not been answered yet */
 };
 
 /* One listening socket. */

@@ -294,7 +294,7 @@ static void put_conn_line(struct health *h, size_t backend, size_t server, struc
     const struct snap_backend *b = &health_snapshot(h)->backends[backend];
     const struct snap_server  *s = &b->servers[server];
     const struct addr          at = server_address(s->live);
-    uint32_t                   now = server_in_flight(s->live), peak = peak_read(&server_gauge(s->live)->peak);
+    uint32_t                   now = server_in_flight(s->live), peak = server_most_in_flight(s->live);
     char                       ip[ADDR_TEXT_MAX];
     text_add(out, "%s/%s %u/%u %s %u - 0 %u %u %u 0 0 0 0 0\n", b->conf->name, s->conf->name, b->row->iid, s->row->sid,
              addr_format_ip(&at, ip), addr_port(&at), now, peak, now);

@@ -137,7 +137,8 @@
     X(COLUMN_MQGATE_NO_SERVER, "mqgate_no_server", "MCP")                                                              \
     X(COLUMN_MQGATE_CARRIED, "mqgate_carried", "MCP")                                                                  \
     X(COLUMN_MQGATE_DENIED_SOURCE, "mqgate_denied_source", "MCP")                                                      \
-    X(COLUMN_MQGATE_SOURCES_UNTRACKED, "mqgate_sources_untracked", "MCP")
+    X(COLUMN_MQGATE_SOURCES_UNTRACKED, "mqgate_sources_untracked", "MCP")                                              \
+    X(COLUMN_MQGATE_PENDING, "mqgate_pending", "MGP")
 
 #define COLUMN_ENUM(id, name, tags) id,
 enum column { COLUMNS(COLUMN_ENUM) COLUMNS_N };

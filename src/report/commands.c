@@ -93,7 +93,7 @@ static void clear_rows(const struct snapshot *snap, bool all)
         gauge_forget_peak(pool_waiting_gauge(b->pool));
         for (size_t s = 0; s < b->conf->n_servers; s++) {
             row_clear(b->servers[s].row, all);
-            gauge_forget_peak(server_gauge(b->servers[s].live));
+            server_forget_peak(b->servers[s].live);
         }
     }
 }

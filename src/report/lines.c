@@ -303,7 +303,9 @@ static void put_server(struct line *l, uint64_t now_ms, bool legends)
     put_server_side(l, now_ms);
     put_u32(l, COLUMN_QCUR, 0); /* who waits, waits for the backend */
     put_u32(l, COLUMN_QMAX, 0);
-    put_gauge(l, server_gauge(live));
+    put_u32(l, COLUMN_SCUR, server_in_flight(live));
+    put_u32(l, COLUMN_SMAX, server_most_in_flight(live));
+    put_u32(l, COLUMN_MQGATE_PENDING, server_pending(live));
     if (limit != 0)
         put_u32(l, COLUMN_SLIM, limit);
     put_count(l, COLUMN_STOT, COUNT_CONNECTS_BEGUN);

@@ -83,6 +83,7 @@ static bool build_server(struct snapshot *snap, const struct snap_backend *backe
     const struct server_settings settings = {.name = conf->name,
                                              .address = conf->address,
                                              .max_connections = conf->max_connections,
+                                             .max_pending = conf->max_pending,
                                              .weight = conf->weight,
                                              .backup = conf->backup};
     server->conf = conf;
@@ -109,7 +110,7 @@ static bool build_backend(struct snapshot *snap, const struct conf_backend *conf
             return false;
         lives[i] = backend->servers[i].live;
     }
-    backend->pool = pool_new(lives, conf->n_servers, snap->conf->global.workers);
+    backend->pool = pool_new(conf->balance, lives, conf->n_servers, snap->conf->global.workers);
     return backend->pool != NULL;
 }
 

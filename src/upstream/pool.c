@@ -4,28 +4,39 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "upstream/balance.h"
+
 struct pool {
     struct server      **servers; /* owned array, servers are the caller's */
     size_t               n_servers;
-    struct pool_waiter **queues; /* one list head a worker; a queue is touched by its worker only */
+    struct balance       balance;
+    size_t               n_queues; /* of a worker: one, or one for each server where clients wait for their own */
+    struct pool_waiter **queues;   /* list heads, n_queues a worker; touched by that worker only */
     struct gauge         waiting;
 };
 
-struct pool *pool_new(struct server *const *servers, size_t n, unsigned n_workers)
+static bool is_sticky(const struct pool *pool)
+{
+    return pool->balance.how == BALANCE_SOURCE || pool->balance.how == BALANCE_CLIENT_ID;
+}
+
+struct pool *pool_new(enum conf_balance balance, struct server *const *servers, size_t n, unsigned n_workers)
 {
     assert(n >= 1 && n <= POOL_SERVERS_MAX);
     struct pool *pool = calloc(1, sizeof *pool);
     if (pool == NULL)
         return NULL;
+    bool balanced = balance_init(&pool->balance, balance, servers, n);
+    pool->n_servers = n;
+    pool->n_queues = is_sticky(pool) ? n : 1;
     pool->servers = calloc(n, sizeof(struct server *));
-    pool->queues = calloc(n_workers, sizeof(struct pool_waiter *));
-    if (pool->servers == NULL || pool->queues == NULL) {
+    pool->queues = calloc(n_workers * pool->n_queues, sizeof(struct pool_waiter *));
+    if (!balanced || pool->servers == NULL || pool->queues == NULL) {
         pool_free(pool);
         return NULL;
     }
     for (size_t i = 0; i < n; i++)
         pool->servers[i] = servers[i];
-    pool->n_servers = n;
     return pool;
 }
 
@@ -34,64 +45,152 @@ void pool_free(struct pool *pool)
     if (pool == NULL)
         return;
     assert(pool_n_waiting(pool) == 0);
+    balance_fini(&pool->balance);
     free(pool->servers);
     free((void *)pool->queues);
     free(pool);
 }
 
-static bool any_usable(const struct pool *pool, bool backup)
+uint64_t pool_key(const void *bytes, size_t len)
 {
-    for (size_t i = 0; i < pool->n_servers; i++) {
-        if (server_is_backup(pool->servers[i]) == backup && server_is_usable(pool->servers[i]))
-            return true;
-    }
-    return false;
+    return balance_hash(bytes, len);
 }
 
-enum pick pool_pick(struct pool *pool, uint64_t tried, size_t *index)
+static struct pool_waiter **queue_at(const struct pool *pool, unsigned worker, size_t queue)
 {
-    bool backups = !any_usable(pool, false);
-    if (backups && !any_usable(pool, true))
-        return PICK_NONE_UP;
-    enum pick answer = PICK_EXHAUSTED;
+    return &pool->queues[worker * pool->n_queues + queue];
+}
+
+static size_t first_of(uint64_t servers)
+{
+    return (size_t)__builtin_ctzll(servers);
+}
+
+/* --- picking --- */
+
+/* A bit for each server that may be used: backups only when there is nobody else. */
+static uint64_t usable_servers(const struct pool *pool, bool *backups)
+{
+    uint64_t usable[2] = {0};
     for (size_t i = 0; i < pool->n_servers; i++) {
-        struct server *server = pool->servers[i];
-        if (server_is_backup(server) != backups || !server_is_usable(server) || (tried >> i & 1) != 0)
-            continue;
-        if (server_take_slot(server)) {
-            *index = i;
+        if (server_is_usable(pool->servers[i]))
+            usable[server_is_backup(pool->servers[i])] |= 1ull << i;
+    }
+    *backups = usable[false] == 0;
+    return usable[*backups];
+}
+
+static uint64_t with_room(const struct pool *pool, uint64_t candidates)
+{
+    uint64_t found = 0;
+    for (uint64_t left = candidates; left != 0; left &= left - 1) {
+        if (server_has_room(pool->servers[first_of(left)]))
+            found |= left & -left;
+    }
+    return found;
+}
+
+/* A server whose last place goes to another worker between the look and the try has had its turn all the same. */
+static enum pick take_place(struct pool *pool, uint64_t candidates, bool in_order, uint64_t key, struct lease *lease)
+{
+    candidates = with_room(pool, candidates);
+    while (candidates != 0) {
+        size_t i = in_order ? first_of(candidates) : balance_choose(&pool->balance, candidates, key);
+        if (server_take_place(pool->servers[i])) {
+            *lease = (struct lease){.index = (uint8_t)i, .held = true, .pending = true};
             return PICK_OK;
         }
-        answer = PICK_FULL;
+        candidates &= ~(1ull << i);
     }
-    return answer;
+    return PICK_FULL;
 }
 
-void pool_release(struct pool *pool, size_t index)
+/* *queue: whose place that would be, or is. */
+static enum pick try_to_pick(struct pool *pool, unsigned worker, const struct pool_waiter *waiter, size_t *queue,
+                             struct lease *lease)
 {
-    server_give_slot(pool->servers[index]);
+    bool     backups;
+    uint64_t usable = usable_servers(pool, &backups), candidates = usable & ~waiter->tried;
+    *queue = 0;
+    if (candidates == 0)
+        return usable == 0 ? PICK_NONE_UP : PICK_EXHAUSTED;
+    if (is_sticky(pool) && !backups) {
+        *queue = balance_choose(&pool->balance, candidates, waiter->key);
+        candidates = 1ull << *queue;
+    }
+    const struct pool_waiter *first = *queue_at(pool, worker, *queue);
+    if (first != NULL && first != waiter)
+        return PICK_FULL;
+    return take_place(pool, candidates, backups, waiter->key, lease);
 }
 
-void pool_wait(struct pool *pool, unsigned worker, struct pool_waiter *waiter)
+static void join(struct pool *pool, unsigned worker, struct pool_waiter *waiter, size_t queue)
 {
-    DL_APPEND(pool->queues[worker], waiter);
+    waiter->waits = true;
+    waiter->queue = (uint8_t)queue;
+    DL_APPEND(*queue_at(pool, worker, queue), waiter);
     gauge_add(&pool->waiting);
+}
+
+/* Whoever joins a queue tries once more: a place may have been given back before anybody could see that it waits. */
+enum pick pool_pick(struct pool *pool, unsigned worker, struct pool_waiter *waiter, struct lease *lease)
+{
+    enum pick pick;
+    size_t    queue;
+    while ((pick = try_to_pick(pool, worker, waiter, &queue, lease)) == PICK_FULL) {
+        if (waiter->waits && waiter->queue == queue)
+            return PICK_FULL;
+        pool_leave(pool, worker, waiter);
+        join(pool, worker, waiter, queue);
+    }
+    pool_leave(pool, worker, waiter);
+    return pick;
 }
 
 void pool_leave(struct pool *pool, unsigned worker, struct pool_waiter *waiter)
 {
-    DL_DELETE(pool->queues[worker], waiter);
+    if (!waiter->waits)
+        return;
+    waiter->waits = false;
+    DL_DELETE(*queue_at(pool, worker, waiter->queue), waiter);
     gauge_sub(&pool->waiting);
 }
 
-struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker)
-{
-    return pool->queues[worker];
-}
+/* --- giving back --- */
 
-bool pool_has_waiters(const struct pool *pool)
+static bool has_waiters(const struct pool *pool)
 {
     return atomic_load(&pool->waiting.now) != 0;
+}
+
+bool pool_answered(struct pool *pool, struct lease *lease)
+{
+    if (!lease->pending)
+        return false;
+    lease->pending = false;
+    server_answered(pool->servers[lease->index]);
+    return server_max_pending(pool->servers[lease->index]) != 0 && has_waiters(pool);
+}
+
+bool pool_release(struct pool *pool, struct lease *lease)
+{
+    if (!lease->held)
+        return false;
+    server_give_place(pool->servers[lease->index], lease->pending);
+    lease->held = lease->pending = false;
+    return has_waiters(pool);
+}
+
+/* --- queues --- */
+
+size_t pool_n_queues(const struct pool *pool)
+{
+    return pool->n_queues;
+}
+
+struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker, size_t queue)
+{
+    return *queue_at(pool, worker, queue);
 }
 
 uint32_t pool_n_waiting(const struct pool *pool)

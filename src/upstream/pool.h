@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "conf/model.h"
 #include "upstream/server.h"
 
 enum { POOL_SERVERS_MAX = 64 }; /* a bit each in `tried` */
@@ -11,32 +12,59 @@ enum { POOL_SERVERS_MAX = 64 }; /* a bit each in `tried` */
 struct pool;
 
 /* The servers stay the caller's and must outlive the pool. n in 1..POOL_SERVERS_MAX. NULL when memory is out. */
-struct pool *pool_new(struct server *const *servers, size_t n, unsigned n_workers);
+struct pool *pool_new(enum conf_balance balance, struct server *const *servers, size_t n, unsigned n_workers);
 void         pool_free(struct pool *pool); /* NULL is fine; nobody may wait */
 
+/* For pool_waiter.key: the same on every node and after every restart. */
+uint64_t pool_key(const void *bytes, size_t len);
+
+/* Who wants a place at a server. One thread, its worker's, uses it. Zero at first but for the key. */
+struct pool_waiter {
+    struct pool_waiter *prev, *next; /* the pool's, while it waits */
+    uint64_t            tried;       /* servers that it does not want, a bit each */
+    uint64_t            key;   /* the client's: with "source" and "client-id" the same key means the same server */
+    uint8_t             queue; /* the pool's */
+    bool                waits; /* the pool's */
+};
+
+/* A place at a server, the holder's to give back. Zero: none. */
+struct lease {
+    uint8_t index;   /* of the server; stays when the place is given back */
+    bool    held;    /* one of its max_connections */
+    bool    pending; /* and one of its max_pending */
+};
+
 enum pick {
-    PICK_OK,        /* *index is leased: give it back with pool_release() */
-    PICK_FULL,      /* all that may be tried are at max_connections */
+    PICK_OK,        /* *lease is held: give it back with pool_release() */
+    PICK_FULL,      /* it waits: pick again when it is first in its queue and a place may be free */
     PICK_EXHAUSTED, /* all that may be tried have been tried */
     PICK_NONE_UP
 };
 
-/* "local-first": the first in the order written that is usable, has room, and whose bit in tried is not set; backups
- * only when no other server is usable. */
-enum pick pool_pick(struct pool *pool, uint64_t tried, size_t *index) MUST_CHECK;
-void      pool_release(struct pool *pool, size_t index);
+/* Of the servers that are usable and that the waiter has not tried, those with a place free:
+ * "local-first": the first in the order written;
+ * "roundrobin": each in turn, as often as its weight says; one that was away does not catch up on turns it has missed;
+ * "leastconn": the one with the fewest sessions for its weight, in turn among equals;
+ * "source", "client-id": the one that the key and the weights say, and no other. While that is full the client waits
+ * for it: a client that comes back finds its session where it left it, and a storm of them, as long as max_pending lets
+ * in few at a time, goes home. One that is down or was tried passes its clients on, each to the one that is next for
+ * it. Backups only when no other server is usable; whatever the balance, they are used in the order written.
+ *
+ * Nobody passes by those of the same worker who wait already for the same. Whoever waited and has got another answer
+ * does not wait any more. */
+enum pick pool_pick(struct pool *pool, unsigned worker, struct pool_waiter *waiter, struct lease *lease) MUST_CHECK;
+/* It gives up; fine too when it does not wait. */
+void pool_leave(struct pool *pool, unsigned worker, struct pool_waiter *waiter);
 
-/* A queue for each worker, so that no lock is needed; first come, first served within a worker.
- * Whoever releases a slot and sees pool_has_waiters() tells all workers to look again. */
-struct pool_waiter {
-    struct pool_waiter *prev, *next;
-};
-/* After joining the queue try pool_pick() once more: a slot may have been given back in between. */
-void                pool_wait(struct pool *pool, unsigned worker, struct pool_waiter *waiter);
-void                pool_leave(struct pool *pool, unsigned worker, struct pool_waiter *waiter);
-struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker);
-bool                pool_has_waiters(const struct pool *pool);
-uint32_t            pool_n_waiting(const struct pool *pool);
+/* The broker has answered the session's CONNECT: gives the place among max_pending back, once. pool_release() gives
+ * back whatever the lease still has. True: somebody may wait for it, so all workers must look at their queues. */
+bool pool_answered(struct pool *pool, struct lease *lease) MUST_CHECK;
+bool pool_release(struct pool *pool, struct lease *lease) MUST_CHECK;
+
+/* Each worker has queues of its own, so that no lock is needed; first come, first served in each of them. */
+size_t              pool_n_queues(const struct pool *pool);
+struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker, size_t queue); /* NULL: nobody waits */
+uint32_t            pool_n_waiting(const struct pool *pool);                                   /* in all of them */
 struct gauge       *pool_waiting_gauge(struct pool *pool); /* of them; for its peak */
 
 /* At least one server may be tried. */

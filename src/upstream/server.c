@@ -21,7 +21,9 @@ struct server {
     _Atomic(enum server_admin) admin;
     _Atomic uint32_t           weight;
     _Atomic uint32_t           max_connections; /* 0: no limit */
-    struct gauge               in_flight;
+    uint32_t                   max_pending;     /* the same */
+    _Atomic uint64_t           places;          /* in flight in the lower half, pending in the upper one */
+    struct peak                most_in_flight;
     _Atomic uint32_t           failures; /* connects that failed and that the checker has not heard of */
 };
 
@@ -37,6 +39,7 @@ struct server *server_new(const struct server_settings *settings, enum server_st
     }
     server->backup = settings->backup;
     server->initial_weight = settings->weight;
+    server->max_pending = settings->max_pending;
     atomic_init(&server->weight, settings->weight);
     atomic_init(&server->max_connections, settings->max_connections);
     atomic_init(&server->state, state);
@@ -138,26 +141,77 @@ bool server_is_healthy(const struct server *server)
     return server_is_usable(server) && (state == SERVER_UP || state == SERVER_UNCHECKED);
 }
 
+/* Of server->places. The two are one word so that both are taken or none: nobody sees a server full because of a place
+ * that is about to be given back for want of the other. */
+static const uint64_t IN_FLIGHT = 1, PENDING = 1ull << 32;
+
+static uint32_t in_flight_of(uint64_t places)
+{
+    return (uint32_t)places;
+}
+
+static uint32_t pending_of(uint64_t places)
+{
+    return (uint32_t)(places >> 32);
+}
+
 uint32_t server_in_flight(const struct server *server)
 {
-    return gauge_now(&server->in_flight);
+    return in_flight_of(atomic_load_explicit(&server->places, memory_order_relaxed));
 }
 
-struct gauge *server_gauge(struct server *server)
+uint32_t server_pending(const struct server *server)
 {
-    return &server->in_flight;
+    return pending_of(atomic_load_explicit(&server->places, memory_order_relaxed));
 }
 
-/* Like pool_wait() and pool_has_waiters() sequentially consistent: a waiter that saw a full server is seen by whoever
- * frees a slot. */
-bool server_take_slot(struct server *server)
+uint32_t server_max_pending(const struct server *server)
 {
-    return gauge_take(&server->in_flight, server_max_connections(server));
+    return server->max_pending;
 }
 
-void server_give_slot(struct server *server)
+uint32_t server_most_in_flight(const struct server *server)
 {
-    gauge_sub(&server->in_flight);
+    return peak_read(&server->most_in_flight);
+}
+
+void server_forget_peak(struct server *server)
+{
+    atomic_store_explicit(&server->most_in_flight.most, server_in_flight(server), memory_order_relaxed);
+}
+
+static bool is_room_in(const struct server *server, uint64_t places)
+{
+    uint32_t most = server_max_connections(server), most_pending = server->max_pending;
+    return (most == 0 || in_flight_of(places) < most) && (most_pending == 0 || pending_of(places) < most_pending);
+}
+
+/* Like the gauge of those who wait sequentially consistent, as is all that changes the word: a waiter that saw a full
+ * server is seen by whoever frees a place. */
+bool server_has_room(const struct server *server)
+{
+    return is_room_in(server, atomic_load(&server->places));
+}
+
+bool server_take_place(struct server *server)
+{
+    uint64_t places = atomic_load(&server->places);
+    do {
+        if (!is_room_in(server, places))
+            return false;
+    } while (!atomic_compare_exchange_weak(&server->places, &places, places + IN_FLIGHT + PENDING));
+    peak_note(&server->most_in_flight, in_flight_of(places) + 1);
+    return true;
+}
+
+void server_answered(struct server *server)
+{
+    atomic_fetch_sub(&server->places, PENDING);
+}
+
+void server_give_place(struct server *server, bool pending)
+{
+    atomic_fetch_sub(&server->places, pending ? IN_FLIGHT + PENDING : IN_FLIGHT);
 }
 
 void server_note_failure(struct server *server)

@@ -1,5 +1,5 @@
 /* upstream/server.h: what is known of one broker while the process lives: words that every thread may read.
- * Workers take and give slots and tell of failures; the health checker sets the state, operators set the rest. No I/O
+ * Workers take and give places and tell of failures; the health checker sets the state, operators set the rest. No I/O
  * here. */
 #ifndef MQGATE_UPSTREAM_SERVER_H
 #define MQGATE_UPSTREAM_SERVER_H
@@ -35,6 +35,7 @@ struct server_settings {
     const char *name;            /* copied */
     struct addr address;         /* where it listens */
     uint32_t    max_connections; /* 0: no limit */
+    uint32_t    max_pending;     /* the same; of connections that the broker has not answered */
     uint32_t    weight;          /* 0..SERVER_WEIGHT_MAX; 0: as SERVER_DRAIN */
     bool        backup;          /* used only when no other server of its pool is usable */
 };
@@ -61,12 +62,18 @@ bool server_set_address(struct server *server, const struct addr *address) MUST_
 bool server_is_usable(const struct server *server);  /* may be tried */
 bool server_is_healthy(const struct server *server); /* may be tried, and is UP or UNCHECKED */
 
-/* Sessions that hold or are getting a connection. */
-uint32_t      server_in_flight(const struct server *server);
-struct gauge *server_gauge(struct server *server); /* of them; for its peak */
-/* In-flight +1, unless the server is full: then false. */
-bool server_take_slot(struct server *server) MUST_CHECK;
-void server_give_slot(struct server *server);
+/* Sessions that hold or are getting a connection, and those of them that the broker has not answered yet. */
+uint32_t server_in_flight(const struct server *server);
+uint32_t server_pending(const struct server *server);
+uint32_t server_max_pending(const struct server *server);
+uint32_t server_most_in_flight(const struct server *server); /* the peak */
+void     server_forget_peak(struct server *server);          /* it begins anew with what is there now */
+
+/* One more in flight and pending, or false: the server is full of either. Then the broker answers, or never does. */
+bool server_take_place(struct server *server) MUST_CHECK;
+void server_answered(struct server *server);
+void server_give_place(struct server *server, bool pending);
+bool server_has_room(const struct server *server); /* server_take_place() would not have been in vain */
 
 /* A session could not connect. The health checker asks for the number since it last asked. */
 void     server_note_failure(struct server *server);

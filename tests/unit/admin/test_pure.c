@@ -491,7 +491,7 @@ START_TEST(json_tells_of_servers)
     struct fixture f;
     fixture_snapshot(&f);
     server_set_state(f.servers[1].live, SERVER_DOWN);
-    ck_assert(server_take_slot(f.servers[0].live));
+    ck_assert(server_take_place(f.servers[0].live));
     f.conf->backends[0].servers[0].name = "broker\xff"; /* not UTF-8 */
     json_t       *json = render(&f);
     const json_t *b = json_array_get(json_object_get(json, "backends"), 0);

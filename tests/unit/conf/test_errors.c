@@ -133,8 +133,6 @@ static const struct {
     /* What a later version brings. */
     {GOOD "global: { drain: { rate = 5; }; };", "1: global.drain: not available in this version\n"},
     {GOOD "resolver = 5;", "1: resolver: not available in this version\n"},
-    {BACKEND("balance = \"source\"; "),
-     "2: backends.b.balance: found \"source\"; not available in this version; allowed is \"local-first\"\n"},
     {SERVER("address = \"emqx.example.net:1883\"; "),
      "2: backends.b.servers.s.address: found \"emqx.example.net:1883\"; not available in this version; allowed is an "
      "IP "

@@ -121,7 +121,7 @@ static const char *const language[] = {
     "+backends.servers.weight",
     "+backends.servers.backup",
     "+backends.servers.max_connections",
-    "-backends.servers.max_pending",
+    "+backends.servers.max_pending",
     "+backends.servers.source",
     "+backends.servers.tls",
     "+backends.check",

@@ -52,7 +52,7 @@ void world_start(void)
         w.snap_servers[i].conf = &w.servers[i];
         w.snap_servers[i].live = w.live[i];
     }
-    w.snap_backend.pool = pool_new(w.live, w.backend.n_servers, 1);
+    w.snap_backend.pool = pool_new(BALANCE_LOCAL_FIRST, w.live, w.backend.n_servers, 1);
     ck_assert_ptr_nonnull(w.snap_backend.pool);
     w.health = health_new(w.loop, &w.snap, &w.log, (struct health_listener){count_change, &w.n_changes});
     ck_assert_ptr_nonnull(w.health);

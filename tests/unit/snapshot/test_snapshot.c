@@ -144,13 +144,14 @@ START_TEST(servers_keep_their_order_and_limits_and_wait_for_their_first_check)
 {
     struct snapshot     *snap = live_from(two_of_all);
     struct snap_backend *x = &snap->backends[0];
-    size_t               index;
+    struct pool_waiter   one = {0};
+    struct lease         first, second;
     ck_assert_int_eq(server_state(x->servers[0].live), SERVER_UNKNOWN);
     ck_assert_int_eq(server_state(snap->backends[1].servers[0].live), SERVER_UNCHECKED);
-    ck_assert_int_eq(pool_pick(x->pool, 0, &index), PICK_OK);
-    ck_assert_uint_eq(index, 0);
-    ck_assert_int_eq(pool_pick(x->pool, 0, &index), PICK_OK);
-    ck_assert_uint_eq(index, 1);
+    ck_assert_int_eq(pool_pick(x->pool, 0, &one, &first), PICK_OK);
+    ck_assert_uint_eq(first.index, 0);
+    ck_assert_int_eq(pool_pick(x->pool, 0, &one, &second), PICK_OK);
+    ck_assert_uint_eq(second.index, 1);
     ck_assert_uint_eq(server_in_flight(x->servers[0].live), 1);
     snapshot_unref(snap);
 }

@@ -4,6 +4,8 @@
 
 #include <check.h>
 
+TCase *balance_tcase(void);
+TCase *pool_tcase(void);
 TCase *sources_tcase(void);
 
 #endif
