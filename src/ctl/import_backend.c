@@ -18,7 +18,7 @@ static const char *balance_of(const struct proxy *proxy, struct given *from)
 {
     static const struct {
         const char *theirs, *ours;
-    } words[] = {{"roundrobin", "roundrobin"}, {"static-rr", "roundrobin"}, {"random", "roundrobin"},
+    } words[] = {{"roundrobin", "roundrobin"}, {"static-rr", "roundrobin"}, {"random", "leastconn"},
                  {"leastconn", "leastconn"},   {"first", "local-first"},    {"source", "source"}};
     *from = proxy->stick_client_id.text != NULL ? proxy->stick_client_id
             : proxy->stick_source.text != NULL  ? proxy->stick_source

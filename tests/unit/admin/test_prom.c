@@ -106,6 +106,18 @@ START_TEST(milliseconds_are_shown_as_seconds_with_six_decimals)
 }
 END_TEST
 
+START_TEST(what_a_server_has_not_answered_is_told)
+{
+    ck_assert(server_take_place(f.servers[0].live) && server_take_place(f.servers[0].live));
+    server_answered(f.servers[0].live);
+    show(NULL, false);
+    expect("# TYPE mqgate_server_pending_connects gauge");
+    expect("mqgate_server_pending_connects{proxy=\"emqx\",server=\"broker1\"} 1");
+    expect("mqgate_server_pending_connects{proxy=\"emqx\",server=\"broker2\"} 0");
+    expect("haproxy_server_current_sessions{proxy=\"emqx\",server=\"broker1\"} 2");
+}
+END_TEST
+
 START_TEST(who_was_refused_is_told_by_reason)
 {
     row_count(f.stats, f.listener->row, COUNT_DENIED_CONNECTIONS, 1);
@@ -293,6 +305,7 @@ TCase *prom_tcase(void)
     tcase_add_test(tc, metrics_have_haproxys_names_and_labels);
     tcase_add_test(tc, a_family_is_told_of_once_and_stands_together);
     tcase_add_test(tc, milliseconds_are_shown_as_seconds_with_six_decimals);
+    tcase_add_test(tc, what_a_server_has_not_answered_is_told);
     tcase_add_test(tc, who_was_refused_is_told_by_reason);
     tcase_add_test(tc, each_worker_has_its_own_counters);
     tcase_add_test(tc, the_state_of_a_server_is_one_of_them);

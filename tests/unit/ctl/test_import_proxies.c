@@ -382,6 +382,47 @@ START_TEST(checks_become_the_type_that_is_like_them)
 }
 END_TEST
 
+START_TEST(a_balance_becomes_the_one_that_is_like_it)
+{
+    static const struct {
+        const char       *line;
+        enum conf_balance balance;
+    } vectors[] = {{"", BALANCE_ROUNDROBIN},
+                   {" balance roundrobin\n", BALANCE_ROUNDROBIN},
+                   {" balance static-rr\n", BALANCE_ROUNDROBIN},
+                   {" balance leastconn\n", BALANCE_LEASTCONN},
+                   {" balance random\n", BALANCE_LEASTCONN},
+                   {" balance random(3)\n", BALANCE_LEASTCONN},
+                   {" balance first\n", BALANCE_LOCAL_FIRST},
+                   {" balance source\n hash-type consistent\n", BALANCE_SOURCE},
+                   {" stick-table type ip size 1k\n stick on src\n", BALANCE_SOURCE}};
+    for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, FRONT BACK " server t 127.0.0.1:2 check weight 7\n%s", vectors[i].line);
+        struct made made = make(text);
+        assert_carried(&made);
+        ck_assert_msg(made.conf->backends[0].balance == vectors[i].balance, "%s%s", vectors[i].line, made.text);
+        ck_assert_uint_eq(made.conf->backends[0].servers[1].weight, 7);
+        made_free(&made);
+    }
+}
+END_TEST
+
+START_TEST(a_hash_that_moves_more_clients_and_one_that_is_not_of_the_source_are_lost)
+{
+    struct made made = make(FRONT BACK " server t 127.0.0.1:2 check\n balance source\n hash-type map-based\n"
+                                       " hash-balance-factor 150\n");
+    assert_lost(&made, 8, "its own share");
+    assert_lost(&made, 9, "waits for the server");
+    ck_assert_int_eq(made.conf->backends[0].balance, BALANCE_SOURCE);
+    made_free(&made);
+    made = make(FRONT BACK " server t 127.0.0.1:2 check\n balance uri\n");
+    assert_lost(&made, 7, "\"uri\" is not among");
+    ck_assert_int_eq(made.conf->backends[0].balance, BALANCE_LOCAL_FIRST);
+    made_free(&made);
+}
+END_TEST
+
 START_TEST(checks_elsewhere_are_lost_where_each_server_has_its_own_place)
 {
     struct made made = make(FRONT "backend b\n balance first\n server a 127.0.0.1:1 check port 9\n"
@@ -521,6 +562,8 @@ TCase *import_proxies_case(void)
     tcase_add_test(tc, a_server_line_is_carried_over);
     tcase_add_test(tc, what_a_server_line_says_beyond_is_lost);
     tcase_add_test(tc, checks_become_the_type_that_is_like_them);
+    tcase_add_test(tc, a_balance_becomes_the_one_that_is_like_it);
+    tcase_add_test(tc, a_hash_that_moves_more_clients_and_one_that_is_not_of_the_source_are_lost);
     tcase_add_test(tc, checks_elsewhere_are_lost_where_each_server_has_its_own_place);
     tcase_add_test(tc, a_choice_of_backends_is_lost);
     tcase_add_test(tc, a_choice_that_leads_where_all_go_is_none);
