@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/macros.h"
 #include "engine/count.h"
@@ -98,10 +99,13 @@ static enum step start_connect(struct session *s)
     return session_step_to(s, ST_CONNECT);
 }
 
-/* Who the client is, for a balance that keeps it at its server: its address, as a port is of one connection only. */
+/* Who the client is, for a balance that keeps it at its server: its identifier, which is kept as far as it is shown, or
+ * its address, without the port, as that is of one connection only. */
 static uint64_t balance_key(const struct session *s)
 {
     const struct addr a = addr_from_sockaddr(&s->client.sa); /* a PROXY header may tell of IPv4 in IPv6 */
+    if (s->backend->conf->balance == BALANCE_CLIENT_ID && s->mqtt != NULL && s->mqtt->client_id[0] != '\0')
+        return pool_key(s->mqtt->client_id, strlen(s->mqtt->client_id));
     if (a.sa.sa_family == AF_INET6)
         return pool_key(&a.in6.sin6_addr, sizeof a.in6.sin6_addr);
     return pool_key(&a.in.sin_addr, sizeof a.in.sin_addr);

@@ -249,6 +249,52 @@ def test_those_who_wait_elsewhere_go_home_when_their_server_is_back(mqgate, farm
         first.close()
 
 
+class NamedBroker(Greeter):
+    """Answers a CONNECT, and publishes its name."""
+
+    def serve(self, sock):
+        assert sock.recv(1000)
+        sock.sendall(CONNACK + bytes([0x30, 2 + len(self.name), 0, len(self.name)]) + self.name)
+        while sock.recv(1000):
+            pass
+
+
+def connect_as(client_id):
+    payload = bytes.fromhex("00044d5154540402003c") + bytes([0, len(client_id)]) + client_id.encode()
+    return bytes([0x10, len(payload)]) + payload
+
+
+def home_of_id(gate, client_id, source):
+    with gate.connect(source=source) as client:
+        client.sendall(connect_as(client_id))
+        answer = b""
+        while len(answer) < 10:
+            answer += client.recv(100)
+        return answer[8:].decode()
+
+
+def test_a_client_id_goes_to_the_same_server_from_wherever_it_comes(mqgate, serve):
+    brokers = [serve(NamedBroker, f"s{n}") for n in range(3)]
+    gate = mqgate(balanced(brokers, "client-id", listener={"protocol": "mqtt"}))
+    ids = [f"client-{n}" for n in range(60)]
+    first = {each: home_of_id(gate, each, "127.0.0.10") for each in ids}
+    assert set(first.values()) == {"s0", "s1", "s2"}
+    assert {each: home_of_id(gate, each, "127.0.0.11") for each in ids} == first
+    gate.control("disable server out/s2")
+    meanwhile = {each: home_of_id(gate, each, "127.0.0.10") for each in ids}
+    assert all(first[each] in ("s2", meanwhile[each]) for each in ids)
+    gate.control("enable server out/s2")
+    assert {each: home_of_id(gate, each, "127.0.0.10") for each in ids} == first
+    assert {home_of_id(gate, "", "127.0.0.10") for _ in range(10)} == {home_of_id(gate, "", "127.0.0.10")}
+    assert {home_of_id(gate, "", source) for source in SOURCES[:40]} == {"s0", "s1", "s2"}
+
+
+def test_where_no_connect_is_read_client_id_goes_by_the_address(mqgate, farm):
+    servers = farm(3)
+    by_id, by_source = mqgate(balanced(servers, "client-id")), mqgate(balanced(servers, "source"))
+    assert homes(by_id, SOURCES[:40]) == homes(by_source, SOURCES[:40])
+
+
 # --- max_pending -----------------------------------------------------------------------------------------------------
 
 class SlowBroker(Server):
