@@ -42,6 +42,7 @@ static void on_connack(struct session *s, const struct mqtt_packet *packet)
     struct mqtt_facts *mqtt = s->mqtt;
     mqtt->has_connack = true;
     mqtt->connack = packet->code;
+    session_server_answered(s);
     if (mqtt->version == MQTT_5)
         count_both(s, COUNT_MQTT_CONNACK_5 + count_reason(packet->code));
     else

@@ -87,7 +87,7 @@ void relay_received(struct session *s, enum direction dir, size_t n)
         if (s->state == ST_RELAY)
             count_server(s, COUNT_REQUEST_IN, n);
     } else {
-        if (s->lease.pending)
+        if (s->lease.pending && s->mqtt == NULL) /* of MQTT it is the CONNACK that counts */
             session_server_answered(s);
         count_server(s, COUNT_RESPONSE_IN, n);
         count_client(s, COUNT_RESPONSE_IN, n);
