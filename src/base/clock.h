@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+uint64_t clock_mono_ns(void); /* nanoseconds, the same clock as the next; where milliseconds are too coarse */
 uint64_t clock_mono_ms(void); /* milliseconds, never goes back; for deadlines and durations */
 uint64_t clock_wall_ms(void); /* milliseconds since 1970 UTC; for people and logs only */
 

@@ -6,6 +6,7 @@
 
 TCase *balance_tcase(void);
 TCase *pool_tcase(void);
+TCase *pace_tcase(void);
 TCase *sources_tcase(void);
 
 #endif

@@ -256,6 +256,7 @@ int main(void)
     suite_add_tcase(suite, server_tests());
     suite_add_tcase(suite, pool_tcase());
     suite_add_tcase(suite, balance_tcase());
+    suite_add_tcase(suite, pace_tcase());
     suite_add_tcase(suite, sources_tcase());
     return unit_run(suite);
 }

@@ -1,0 +1,95 @@
+/* Slots are an interval apart, and each is taken by one compare-and-swap of the time of the next.
+ *
+ * Why no second sees more than `rate` begin: a session begins at the time of its slot or at most PACE_SLACK_NS later,
+ * so those of the second from T on have their slots from T - slack on and before T + 1 s, and in a span of that length
+ * there are at most `rate`, as the interval is that length divided by the rate.
+ *
+ * A worker that is later than that has lost its slot s and takes another, q. It need not wait for q if that is at most
+ * s + slack + 1 s: the session is then paid for with both. Where it begins, at t, s + slack < t < q, a second that sees
+ * it has s in the span above, or else begins after s + slack and so ends after q: one of the two slots is in its span,
+ * and nobody else uses either. Without this a worker that is always late would let nobody in, however long it tried. */
+#include "upstream/pace.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+static const uint64_t SECOND_NS = 1000000000;
+
+struct pace {
+    _Atomic uint64_t next_ns; /* no slot before it is free */
+    uint64_t         interval_ns;
+    _Atomic uint32_t n_waiting;
+    unsigned         n_lanes;
+    struct pace_lane lanes[];
+};
+
+struct pace *pace_new(uint32_t rate, unsigned n_workers)
+{
+    assert(rate >= 1 && rate <= PACE_RATE_MAX);
+    struct pace *p = calloc(1, sizeof *p + n_workers * sizeof p->lanes[0]);
+    if (p == NULL)
+        return NULL;
+    p->interval_ns = (SECOND_NS + PACE_SLACK_NS + rate - 1) / rate;
+    p->n_lanes = n_workers;
+    for (unsigned i = 0; i < n_workers; i++)
+        p->lanes[i].pace = p;
+    return p;
+}
+
+void pace_free(struct pace *p)
+{
+    if (p == NULL)
+        return;
+    assert(pace_n_waiting(p) == 0);
+    free(p);
+}
+
+struct pace_lane *pace_lane(struct pace *p, unsigned worker)
+{
+    assert(worker < p->n_lanes);
+    return &p->lanes[worker];
+}
+
+static uint64_t reserve(struct pace *p, uint64_t now_ns)
+{
+    uint64_t oldest = now_ns > PACE_SLACK_NS ? now_ns - PACE_SLACK_NS : 0;
+    uint64_t next = atomic_load_explicit(&p->next_ns, memory_order_relaxed), slot;
+    do {
+        slot = next > oldest ? next : oldest;
+    } while (!atomic_compare_exchange_weak_explicit(&p->next_ns, &next, slot + p->interval_ns, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    return slot;
+}
+
+bool pace_take(struct pace_lane *lane, uint64_t now_ns)
+{
+    uint64_t due_by_ns = now_ns; /* whose slot is at most this begins */
+    if (!lane->holds) {
+        lane->at_ns = reserve(lane->pace, now_ns);
+    } else if (lane->at_ns + PACE_SLACK_NS < now_ns) {
+        uint64_t paid_until_ns = lane->at_ns + PACE_SLACK_NS + SECOND_NS;
+        lane->at_ns = reserve(lane->pace, now_ns);
+        due_by_ns = paid_until_ns > now_ns ? paid_until_ns : now_ns;
+    }
+    lane->holds = lane->at_ns > due_by_ns;
+    return !lane->holds;
+}
+
+void pace_wait(struct pace_lane *lane, struct pace_waiter *waiter)
+{
+    DL_APPEND(lane->first, waiter);
+    atomic_fetch_add_explicit(&lane->pace->n_waiting, 1, memory_order_relaxed);
+}
+
+void pace_leave(struct pace_lane *lane, struct pace_waiter *waiter)
+{
+    DL_DELETE(lane->first, waiter);
+    atomic_fetch_sub_explicit(&lane->pace->n_waiting, 1, memory_order_relaxed);
+}
+
+uint32_t pace_n_waiting(const struct pace *p)
+{
+    return atomic_load_explicit(&p->n_waiting, memory_order_relaxed);
+}

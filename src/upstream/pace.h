@@ -1,0 +1,48 @@
+/* upstream/pace.h: who of those that wait for a listener's rate_limit may begin, and when.
+ *
+ * One pace a listener, shared by all workers without a lock. In any second, the first one included, it lets at most
+ * `rate` in; a worker that comes a few milliseconds late loses nothing. Each worker has a lane of its own and holds at
+ * most one slot in advance, so that workers with waiters take turns and none is left out. */
+#ifndef MQGATE_UPSTREAM_PACE_H
+#define MQGATE_UPSTREAM_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+
+enum { PACE_RATE_MAX = 1000000 };
+enum { PACE_SLACK_NS = 10 * 1000 * 1000 }; /* how long after its time a slot may be used */
+
+struct pace;
+
+struct pace_waiter {
+    struct pace_waiter *prev, *next;
+};
+
+/* Of one worker, and touched by it only. */
+struct pace_lane {
+    struct pace        *pace;
+    struct pace_waiter *first; /* who has waited longest; NULL: nobody waits */
+    uint64_t            at_ns; /* the slot that it holds */
+    bool                holds;
+    struct pace_lane   *prev, *next; /* the worker's, for a list of lanes with waiters */
+};
+
+/* rate: sessions a second, 1..PACE_RATE_MAX. NULL when memory is out. */
+struct pace      *pace_new(uint32_t rate, unsigned n_workers);
+void              pace_free(struct pace *pace); /* NULL is fine; nobody may wait */
+struct pace_lane *pace_lane(struct pace *pace, unsigned worker);
+
+/* One session may begin now. False: the lane holds a slot, ask again at lane->at_ns. Who is alone and finds a free slot
+ * need not wait; where others wait, the first of them goes before. A slot that nobody came for is not used later than
+ * PACE_SLACK_NS. now_ns is monotonic, one clock for all workers, and read anew for each call. */
+bool pace_take(struct pace_lane *lane, uint64_t now_ns) MUST_CHECK;
+
+/* First come, first served. */
+void pace_wait(struct pace_lane *lane, struct pace_waiter *waiter);
+void pace_leave(struct pace_lane *lane, struct pace_waiter *waiter);
+/* Over all lanes. */
+uint32_t pace_n_waiting(const struct pace *pace);
+
+#endif
