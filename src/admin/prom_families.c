@@ -141,6 +141,8 @@ const struct prom_own prom_own[] = {
      "Clients refused by per_source; denied_total has them too."},
     {"sources_untracked_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_SOURCES_UNTRACKED, false, NULL, NULL,
      "Clients let in that per_source had no place to count in."},
+    {"paced_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_WAITING, false, NULL, NULL,
+     "Sessions that wait for rate_limit to let them begin."},
     {"proxy_errors_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_PROXY_ERRORS, false, NULL, NULL,
      "Sessions ended by a bad, late or untrusted PROXY header."},
     {"no_server_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_NO_SERVER, false, NULL, NULL,

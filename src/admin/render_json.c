@@ -200,6 +200,8 @@ static void put_listener_facts(struct text *t, const struct snap_listener *l)
         put_null(t, "tls");
     put_text(t, "backend", conf->backend->name);
     put_uint(t, "open", gauge_now(&l->row->sessions));
+    put_uint(t, "waiting", snap_listener_waiting(l));
+    put_uint(t, "rate_limit", conf->rate_limit);
     put_uint(t, "max_connections", atomic_load_explicit(&l->max_connections, memory_order_relaxed));
     put_counts(t, l->row, listener_counts, ARRAY_LEN(listener_counts));
 }

@@ -175,6 +175,7 @@ struct conf_listener {
     enum conf_proxy_in         proxy_protocol;
     struct conf_networks       proxy_from;
     uint32_t                   max_connections; /* 0: only the global limit */
+    uint32_t                   rate_limit;      /* sessions begun a second; 0: no limit */
     struct conf_per_source     per_source;
     struct conf_networks       allow; /* empty: everybody */
     struct conf_networks       deny;

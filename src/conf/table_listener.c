@@ -19,7 +19,8 @@ static const struct option timeout_options[] = {
      .doc = "To reach a server: the TCP connection and, where there is one, the TLS handshake with it. Each server "
             "that is tried has this long."},
     {"queue", OPTION_DURATION, AT(queue_ms), .min = MS, .max = LONGEST, .def = "10s",
-     .doc = "To wait for a free place when every server that may be used is at its max_connections."},
+     .doc = "To wait for rate_limit to let a session begin, and again for a free place when every server that may be "
+            "used is at its max_connections."},
     {"idle", OPTION_DURATION, AT(idle_ms), .min = MS, .max = LONGEST, .def = "1h",
      .doc = "Without a byte either way, a session is closed after this long."},
     {"half_closed", OPTION_DURATION, AT(half_closed_ms), .min = MS, .max = LONGEST, .def = "30s",
@@ -160,8 +161,10 @@ static const struct option listener_options[] = {
     {"max_connections", OPTION_U32, AT(max_connections), .min = 0, .max = ANY_COUNT, .def = "0",
      .doc = "Client connections of this listener; past it they are refused as soon as they arrive. 0: only the "
             "global limit holds."},
-    {"rate_limit", OPTION_U32, NOT_YET, .min = 0, .max = MILLION, .def = "0",
-     .doc = "Sessions begun each second; past it they wait, at most timeouts.queue. 0: no limit."},
+    {"rate_limit", OPTION_U32, AT(rate_limit), .min = 0, .max = MILLION, .def = "0",
+     .doc = "Sessions that begin each second, in any second. The others wait, in the order in which they came to their "
+            "worker, at most timeouts.queue; then they are refused. A session that waits holds a connection, and costs "
+            "no TLS handshake and no reading until its turn comes. 0: no limit."},
     {"per_source", OPTION_GROUP, AT(per_source), .section = &per_source_section,
      .doc = "Limits for one client address; in IPv6 for one /64. What counts is the address in an honoured PROXY "
             "header, where there is one; a header that names none (LOCAL, UNKNOWN) is charged to nobody."},

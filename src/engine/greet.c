@@ -18,8 +18,7 @@ static enum step client_is_ready(struct session *s)
     return session_step_to(s, first[s->protocol]);
 }
 
-/* The client is known; what it says next is TLS, or payload. */
-static enum step client_is_known(struct session *s)
+enum step session_let_in(struct session *s)
 {
     struct flow *up = &s->flow[UP];
     if (s->listener->tls == NULL) {
@@ -42,7 +41,7 @@ static enum step check_client(struct session *s)
         return session_step_fail(s, WHY_DENIED);
     if (!session_take_source(s->worker, s->bind, &s->client, &s->source))
         return session_step_fail(s, WHY_SOURCE_LIMIT);
-    return client_is_known(s);
+    return turn_await(s);
 }
 
 static bool is_trusted(const struct session *s)
@@ -74,7 +73,7 @@ static enum step with_header(struct session *s, const struct proxyhdr *hdr, size
         buf_give(&s->worker->bufs, s->flow[UP].buf);
         s->flow[UP].buf = NULL;
     }
-    return hdr->has_addr ? check_client(s) : client_is_known(s);
+    return hdr->has_addr ? check_client(s) : turn_await(s);
 }
 
 /* Reads once more for the header. STEP_NEXT: there are new bytes, or the end. */
@@ -108,7 +107,7 @@ enum step step_proxy_header(struct session *s)
     const struct conf_listener *conf = s->listener->conf;
     const struct flow          *up = &s->flow[UP];
     if (conf->proxy_protocol == PROXY_IN_OFF)
-        return client_is_known(s); /* its access was checked at accept */
+        return turn_await(s); /* its access was checked at accept */
     bool required = conf->proxy_protocol == PROXY_IN_REQUIRED;
     if (required && !is_trusted(s))
         return session_step_fail(s, WHY_PROXY_UNTRUSTED);

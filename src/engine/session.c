@@ -13,6 +13,7 @@
 
 const char *const session_state_names[ST_COUNT] = {
     [ST_PROXY_HEADER] = "proxy_header",
+    [ST_TURN] = "turn",
     [ST_HANDSHAKE] = "handshake",
     [ST_UPGRADE] = "upgrade",
     [ST_ANSWER] = "answer",
@@ -33,7 +34,8 @@ const char *const session_state_names[ST_COUNT] = {
 
 /* Every session may be closed from every state. */
 static const uint32_t legal_moves[ST_COUNT] = {
-    [ST_PROXY_HEADER] = TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_PROXY_HEADER] = TO(ST_TURN) | TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_TURN] = TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
     [ST_HANDSHAKE] = TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
     [ST_UPGRADE] = TO(ST_ANSWER) | TO(ST_LINGER),
     [ST_ANSWER] = TO(ST_CONNECT_PACKET),
@@ -61,6 +63,7 @@ static uint32_t state_timeout_ms(const struct session *s)
     case ST_UPGRADE:
     case ST_CONNECT_PACKET:
         return t->connect_packet_ms;
+    case ST_TURN:
     case ST_QUEUE:
         return t->queue_ms;
     case ST_PAUSE:
@@ -81,6 +84,8 @@ void session_enter(struct session *s, enum session_state to)
     assert(to == ST_CLOSED || (legal_moves[s->state] & TO(to)) != 0);
     log_debug(&s->worker->log, "state", LOG_HEX("id", s->id), LOG_STR("from", session_state_names[s->state]),
               LOG_STR("to", session_state_names[to]));
+    if (s->state == ST_TURN)
+        turn_left(s);
     s->state = to;
     uint32_t timeout_ms = state_timeout_ms(s);
     if (timeout_ms != 0)
@@ -123,6 +128,8 @@ static int wanted(const struct session *s, int which)
     const struct flow *from = &s->flow[which == CLIENT ? UP : DOWN], *to = &s->flow[which == CLIENT ? DOWN : UP];
     int                events = 0;
     switch (s->state) {
+    case ST_TURN:
+        return which == CLIENT && !d->readable ? EV_READ : 0;
     case ST_PROXY_HEADER:
     case ST_HANDSHAKE:
     case ST_UPGRADE:
@@ -171,6 +178,7 @@ static void rearm(struct session *s)
 
 static enum step (*const steps[ST_COUNT])(struct session *s) = {
     [ST_PROXY_HEADER] = step_proxy_header,
+    [ST_TURN] = step_turn,
     [ST_HANDSHAKE] = step_handshake,
     [ST_UPGRADE] = step_upgrade,
     [ST_ANSWER] = step_answer,
@@ -297,6 +305,9 @@ void session_timed_out(struct session *s)
     case ST_PROXY_HEADER:
         proxy_header_timed_out(s);
         break;
+    case ST_TURN:
+        turn_refused(s);
+        break;
     case ST_HANDSHAKE:
         session_close(s, WHY_HANDSHAKE_TIMEOUT);
         break;
@@ -344,6 +355,8 @@ static enum count end_count(const struct session *s)
     case WHY_DENIED:
     case WHY_SOURCE_LIMIT:
         return COUNT_DENIED_SESSIONS;
+    case WHY_RATE_LIMIT:
+        return COUNT_REFUSED_PACE;
     case WHY_NO_SERVER:
     case WHY_QUEUE_TIMEOUT:
     case WHY_CONNECT_FAILED:
@@ -494,6 +507,7 @@ void session_free(struct session *s)
     free(s->via);
     free(s->mqtt);
     free(s->ws);
+    free(s->early);
     snapshot_unref(s->snap);
     free(s);
 }

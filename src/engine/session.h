@@ -19,6 +19,7 @@ struct worker;
 
 enum session_state {
     ST_PROXY_HEADER,     /* the PROXY header is read */
+    ST_TURN,             /* rate_limit lets it wait */
     ST_HANDSHAKE,        /* TLS with the client */
     ST_UPGRADE,          /* the head of the client's HTTP request is read */
     ST_ANSWER,           /* 101 goes out to it */
@@ -69,6 +70,8 @@ struct via {
     uint8_t     tlvs[]; /* to be passed on */
 };
 
+struct early;
+
 struct session {
     struct side           side[2];
     struct flow           flow[2];
@@ -93,6 +96,7 @@ struct session {
     struct mqtt_facts    *mqtt;     /* NULL: no CONNECT was let in; owned */
     struct ws_facts      *ws;       /* NULL: no WebSocket; owned */
     struct via           *via;      /* NULL: no PROXY header, or one without addresses; owned */
+    struct early         *early;    /* in ST_TURN: what came with the PROXY header; owned */
     struct buf           *greeting; /* PROXY header on its way to the server */
     struct worker        *worker;
     struct snapshot      *snap; /* one reference */
@@ -109,6 +113,7 @@ struct session {
     uint32_t              queue_place; /* when it joined the queue, from 1; 0: it never waited */
     struct session       *prev, *next; /* the worker's live sessions, or its graveyard */
     struct session       *again_prev, *again_next;
+    struct pace_waiter    turn; /* in ST_TURN and ST_TURN_AGAIN */
 };
 
 /* Takes fd over, and the place in the listener's table of sources; gives both back when there is no memory. */
@@ -161,7 +166,14 @@ void session_side_close(struct session *s, int which);
 /* greet.c: from the first byte to a session that knows its client. */
 enum step step_proxy_header(struct session *s);
 enum step step_handshake(struct session *s);
+/* The work for a known client begins: TLS, or a server for its payload. */
+enum step session_let_in(struct session *s);
 void      proxy_header_timed_out(struct session *s);
+/* turn.c: between knowing the client and working for it. */
+enum step turn_await(struct session *s); /* at once where rate_limit allows it */
+enum step step_turn(struct session *s);
+void      turn_left(struct session *s); /* called as it leaves ST_TURN, whatever for */
+void      turn_refused(struct session *s);
 /* intake.c: from there to one that may go to a server. */
 enum step step_connect_packet(struct session *s);
 /* Reads once more from the client. STEP_NEXT: there are new bytes, or the end. */

@@ -17,6 +17,7 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_PROXY_UNTRUSTED] = "proxy_header_untrusted",
     [WHY_PROXY_BAD] = "proxy_header_bad",
     [WHY_PROXY_TIMEOUT] = "proxy_header_timeout",
+    [WHY_RATE_LIMIT] = "rate_limit",
     [WHY_HANDSHAKE_FAILED] = "handshake_failed",
     [WHY_HANDSHAKE_TIMEOUT] = "handshake_timeout",
     [WHY_FIRST_BYTE_TIMEOUT] = "connect_packet_timeout",

@@ -21,6 +21,7 @@ enum why {
     WHY_PROXY_UNTRUSTED, /* a PROXY header is due or came, and not from proxy_from */
     WHY_PROXY_BAD,
     WHY_PROXY_TIMEOUT,
+    WHY_RATE_LIMIT, /* of the listener; its turn did not come within timeouts.queue */
     WHY_HANDSHAKE_FAILED,
     WHY_HANDSHAKE_TIMEOUT,
     WHY_FIRST_BYTE_TIMEOUT, /* timeouts.connect_packet */

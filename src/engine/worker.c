@@ -223,12 +223,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
     w->timer_at_ms = UINT64_MAX;
     while ((due = deadlines_take_due(&w->deadlines, w->now_ms)) != NULL)
         session_timed_out(CONTAINER_OF(due, struct session, deadline));
+    turns_serve(w);
 }
 
 /* Deadlines move back all the time; the timer then fires early, finds nothing due, and is set anew. */
 static void set_timer(struct worker *w)
 {
-    uint64_t next = deadlines_next(&w->deadlines);
+    uint64_t next = deadlines_next(&w->deadlines), turn = turns_next_ms(w);
+    next = turn < next ? turn : next;
     if (next >= w->timer_at_ms)
         return;
     ev_timer_stop(w->loop, &w->timer);

@@ -49,17 +49,18 @@ struct worker {
     size_t           n_acceptors;
     counter         *counters; /* enum worker_counter, this worker's slot */
 
-    struct buf_pool  bufs;
-    struct deadlines deadlines;
-    struct session  *sessions; /* live ones */
-    struct session  *graveyard;
-    struct session  *cursor; /* the next one that the inquiry looks at */
-    struct refusals  refusals;
-    struct session  *again_list; /* those with bytes left when their share of a turn was used up */
-    uint32_t         n_again;
-    uint64_t         now_ms; /* of this loop turn */
-    uint64_t         next_id;
-    uint32_t         next_source; /* turns through 127.0.0.0/8 */
+    struct buf_pool   bufs;
+    struct deadlines  deadlines;
+    struct session   *sessions; /* live ones */
+    struct session   *graveyard;
+    struct session   *cursor; /* the next one that the inquiry looks at */
+    struct refusals   refusals;
+    struct session   *again_list; /* those with bytes left when their share of a turn was used up */
+    uint32_t          n_again;
+    struct pace_lane *lanes;  /* where sessions wait for their turn */
+    uint64_t          now_ms; /* of this loop turn */
+    uint64_t          next_id;
+    uint32_t          next_source; /* turns through 127.0.0.0/8 */
 
     enum accept_pause paused;
     uint64_t          fds_warned_ms; /* when running out of descriptors was last logged; 0: never */
@@ -89,6 +90,11 @@ void worker_tell(struct worker *w, enum mail mail);
 void worker_run_again(struct worker *w, struct session *s);
 /* No longer; s need not be in the list. */
 void worker_forget_again(struct worker *w, struct session *s);
+
+/* turn.c: those whose turn it is begin. */
+void turns_serve(struct worker *w);
+/* When to call it next; UINT64_MAX: nobody waits. */
+uint64_t turns_next_ms(const struct worker *w);
 
 /* acceptor.c */
 void acceptors_init(struct worker *w);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <unistd.h>
 
 static void set_int(int fd, int level, int name, uint32_t value)
@@ -61,6 +62,18 @@ void sock_reset(int fd)
     const struct linger now = {.l_onoff = 1, .l_linger = 0};
     (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     sock_close(fd);
+}
+
+enum sock_pending sock_pending(int fd)
+{
+    struct pollfd look = {.fd = fd, .events = POLLIN | POLLRDHUP};
+    char          byte;
+    (void)poll(&look, 1, 0); /* when it fails nothing is seen */
+    if ((look.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+        return SOCK_LOST;
+    if ((look.revents & POLLRDHUP) == 0)
+        return (look.revents & POLLIN) != 0 ? SOCK_BYTES : SOCK_NOTHING;
+    return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0 ? SOCK_BYTES_AND_END : SOCK_END;
 }
 
 static struct addr name_of(int fd, int (*call)(int, struct sockaddr *restrict, socklen_t *restrict))

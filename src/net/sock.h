@@ -22,6 +22,16 @@ void sock_close(int fd);
 /* Closes with a reset instead of an orderly end: the peer learns at once and nothing lingers here. -1 is fine. */
 void sock_reset(int fd);
 
+/* What a connected peer has done, without reading it. */
+enum sock_pending {
+    SOCK_NOTHING,
+    SOCK_BYTES,
+    SOCK_BYTES_AND_END, /* its end stands behind them */
+    SOCK_END,
+    SOCK_LOST /* reset, or the network gave it up */
+};
+enum sock_pending sock_pending(int fd);
+
 /* Addresses of a connected or listening socket; unset when it has none any more. */
 struct addr sock_local(int fd);
 struct addr sock_peer(int fd);

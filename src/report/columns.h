@@ -138,6 +138,7 @@
     X(COLUMN_MQGATE_CARRIED, "mqgate_carried", "MCP")                                                                  \
     X(COLUMN_MQGATE_DENIED_SOURCE, "mqgate_denied_source", "MCP")                                                      \
     X(COLUMN_MQGATE_SOURCES_UNTRACKED, "mqgate_sources_untracked", "MCP")                                              \
+    X(COLUMN_MQGATE_WAITING, "mqgate_waiting", "MGP")                                                                  \
     X(COLUMN_MQGATE_PENDING, "mqgate_pending", "MGP")
 
 #define COLUMN_ENUM(id, name, tags) id,

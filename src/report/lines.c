@@ -159,7 +159,8 @@ static void show_frontend(const struct pass *p, const struct row *row, const str
     put_u32(&l, COLUMN_REQ_RATE, 0);
     put_u32(&l, COLUMN_REQ_RATE_MAX, 0);
     put_u32(&l, COLUMN_SLIM, limit);
-    put_u32(&l, COLUMN_RATE_LIM, 0);
+    put_u32(&l, COLUMN_RATE_LIM, listener != NULL ? listener->conf->rate_limit : 0);
+    put_u32(&l, COLUMN_MQGATE_WAITING, listener != NULL ? snap_listener_waiting(listener) : 0);
     put_str(&l, COLUMN_STATUS, frontend_status(listener));
     put_u32(&l, COLUMN_CONN_RATE, rate_read(&row->connection_rate, p->now_ms));
     put_u32(&l, COLUMN_CONN_RATE_MAX, peak_read(&row->connection_rate.peak));

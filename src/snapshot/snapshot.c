@@ -139,6 +139,14 @@ static bool build_sources(struct snap_listener *listener)
     return listener->sources != NULL;
 }
 
+static bool build_pace(const struct snapshot *snap, struct snap_listener *listener)
+{
+    if (listener->conf->rate_limit == 0)
+        return true;
+    listener->pace = pace_new(listener->conf->rate_limit, snap->conf->global.workers);
+    return listener->pace != NULL;
+}
+
 static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, struct snap_listener *listener)
 {
     listener->conf = conf;
@@ -148,7 +156,8 @@ static bool build_listener(struct snapshot *snap, const struct conf_listener *co
     atomic_init(&listener->max_connections, conf->max_connections);
     listener->row = stats_proxy(snap->stats, ROW_FRONTEND, conf->name);
     listener->binds = calloc(conf->n_bind, sizeof *listener->binds);
-    return listener->row != NULL && listener->binds != NULL && build_binds(snap, listener) && build_sources(listener);
+    return listener->row != NULL && listener->binds != NULL && build_binds(snap, listener) && build_sources(listener) &&
+           build_pace(snap, listener);
 }
 
 static bool build_tables(struct snapshot *snap)
@@ -198,6 +207,7 @@ static void free_listener(struct snap_listener *listener)
         row_unref(listener->binds[i].row);
     free(listener->binds);
     sources_free(listener->sources);
+    pace_free(listener->pace);
     row_unref(listener->row);
 }
 

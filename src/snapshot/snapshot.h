@@ -9,6 +9,7 @@
 #include "stats/row.h"
 #include "tls/context.h"
 #include "tls/ticket.h"
+#include "upstream/pace.h"
 #include "upstream/pool.h"
 #include "upstream/sources.h"
 
@@ -46,9 +47,16 @@ struct snap_listener {
     struct snap_bind            *binds;   /* conf->n_bind of them; owned */
     struct row                  *row;     /* one reference; its sessions are the connections now, of all workers */
     struct sources              *sources; /* NULL: no limits on them; owned */
+    struct pace                 *pace;    /* NULL: no rate_limit; owned */
     _Atomic uint32_t             max_connections; /* in force; 0: no limit of its own */
     _Atomic(enum listener_state) state;           /* the main thread sets it */
 };
+
+/* Sessions that rate_limit lets wait. */
+static inline uint32_t snap_listener_waiting(const struct snap_listener *listener)
+{
+    return listener->pace != NULL ? pace_n_waiting(listener->pace) : 0;
+}
 
 struct snapshot {
     struct conf          *conf;        /* owned */

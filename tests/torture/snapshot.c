@@ -19,7 +19,8 @@ static const char text[] =
     ");\n"
     "listeners = ( { name = \"l\"; bind = \"127.0.0.1:0\"; protocol = \"mqtt\"; backend = \"x\"; tls = \"edge\"; },\n"
     "  { name = \"m\"; bind = \"127.0.0.1:0\"; protocol = \"tcp\"; backend = \"y\"; tls = \"other\"; },\n"
-    "  { name = \"n\"; bind = \"127.0.0.1:0\"; protocol = \"tcp\"; backend = \"y\"; per_source: { rate_limit = 5; }; } "
+    "  { name = \"n\"; bind = \"127.0.0.1:0\"; protocol = \"tcp\"; backend = \"y\"; rate_limit = 7; per_source: { "
+    "rate_limit = 5; }; } "
     ");\n";
 
 static bool build_and_hold(struct conf **conf, struct stats *stats, struct tls_tickets *tickets)

@@ -54,7 +54,7 @@ static const char *const language[] = {
     "+listeners.proxy_protocol",
     "+listeners.proxy_from",
     "+listeners.max_connections",
-    "-listeners.rate_limit",
+    "+listeners.rate_limit",
     "+listeners.per_source",
     "+listeners.per_source.max_connections",
     "+listeners.per_source.rate_limit",

@@ -1,0 +1,150 @@
+/* Waiting for the listener's rate_limit before any work is done for the client: no handshake, nothing read. The session
+ * then takes no more than itself and its descriptor, and the bytes that came in one piece with its PROXY header. */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "engine/count.h"
+#include "net/sock.h"
+
+enum { TURNS_AT_ONCE = 8 }; /* of a lane, so that live sessions get their share of the worker */
+
+struct early {
+    uint32_t n;
+    uint8_t  bytes[];
+};
+
+static struct pace_lane *lane_of(const struct session *s)
+{
+    return pace_lane(s->listener->pace, s->worker->index);
+}
+
+/* A whole buffer is too much for a few bytes that wait. False when memory is out. */
+static bool put_early_aside(struct session *s)
+{
+    struct flow *up = &s->flow[UP];
+    struct slice bytes = buf_bytes(up->buf);
+    if (bytes.len > 0) {
+        s->early = malloc(sizeof *s->early + bytes.len);
+        if (s->early == NULL)
+            return false;
+        s->early->n = (uint32_t)bytes.len;
+        memcpy(s->early->bytes, bytes.ptr, bytes.len);
+    }
+    buf_give(&s->worker->bufs, up->buf);
+    up->buf = NULL;
+    return true;
+}
+
+static bool take_early_back(struct session *s)
+{
+    struct flow *up = &s->flow[UP];
+    if (s->early == NULL)
+        return true;
+    up->buf = buf_take(&s->worker->bufs);
+    if (up->buf == NULL)
+        return false;
+    memcpy(buf_end(up->buf), s->early->bytes, s->early->n);
+    buf_added(up->buf, s->early->n);
+    free(s->early);
+    s->early = NULL;
+    return true;
+}
+
+enum step turn_await(struct session *s)
+{
+    if (s->listener->pace == NULL)
+        return session_let_in(s);
+    struct pace_lane *lane = lane_of(s);
+    if (lane->first == NULL && pace_take(lane, clock_mono_ns()))
+        return session_let_in(s);
+    if (!put_early_aside(s))
+        return session_step_fail(s, WHY_NO_MEMORY);
+    session_enter(s, ST_TURN);
+    count_client(s, COUNT_PACED, 1);
+    if (lane->first == NULL)
+        DL_APPEND(s->worker->lanes, lane);
+    pace_wait(lane, &s->turn);
+    return STEP_NEXT;
+}
+
+void turn_left(struct session *s)
+{
+    struct pace_lane *lane = lane_of(s);
+    pace_leave(lane, &s->turn);
+    if (lane->first == NULL)
+        DL_DELETE(s->worker->lanes, lane);
+}
+
+/* Who has ended his half with something said before is still there, unless he would have to answer in a handshake. */
+static bool has_gone(const struct session *s, enum sock_pending pending)
+{
+    bool said_something = pending == SOCK_BYTES_AND_END || s->early != NULL;
+    bool ended = pending == SOCK_BYTES_AND_END || pending == SOCK_END || s->flow[UP].eof;
+    return pending == SOCK_LOST || (ended && (!said_something || s->listener->tls != NULL));
+}
+
+static enum step close_gone(struct session *s, enum sock_pending pending)
+{
+    return session_step_fail(s, pending == SOCK_LOST ? WHY_CLIENT_RESET : WHY_CLIENT_CLOSED);
+}
+
+/* Once the client has said something it is no longer watched (`readable` stays true): its bytes stay in the kernel and
+ * would make events all the time. That it has left is then seen when its turn comes. */
+enum step step_turn(struct session *s)
+{
+    struct side *client = &s->side[CLIENT];
+    if (!client->readable && !s->flow[UP].eof)
+        return STEP_WAIT;
+    enum sock_pending pending = sock_pending(client->stream.fd);
+    if (has_gone(s, pending))
+        return close_gone(s, pending);
+    client->readable = pending != SOCK_NOTHING;
+    return STEP_WAIT;
+}
+
+void turn_refused(struct session *s)
+{
+    session_close(s, WHY_RATE_LIMIT);
+}
+
+static void begin(struct session *s)
+{
+    if (!take_early_back(s))
+        session_close(s, WHY_NO_MEMORY);
+    else if (session_let_in(s) == STEP_NEXT)
+        session_advance(s);
+}
+
+static void serve(struct pace_lane *lane)
+{
+    for (int n = 0; n < TURNS_AT_ONCE && lane->first != NULL; n++) {
+        struct session   *s = CONTAINER_OF(lane->first, struct session, turn);
+        enum sock_pending pending = sock_pending(s->side[CLIENT].stream.fd);
+        if (has_gone(s, pending))
+            (void)close_gone(s, pending); /* no turn is spent on it */
+        else if (pace_take(lane, clock_mono_ns()))
+            begin(s);
+        else
+            return;
+    }
+}
+
+void turns_serve(struct worker *w)
+{
+    struct pace_lane *lane, *next;
+    DL_FOREACH_SAFE (w->lanes, lane, next)
+        serve(lane);
+}
+
+uint64_t turns_next_ms(const struct worker *w)
+{
+    const uint64_t          ns_a_ms = 1000000;
+    uint64_t                first_ms = UINT64_MAX;
+    const struct pace_lane *lane;
+    DL_FOREACH (w->lanes, lane) {
+        uint64_t at_ms = lane->holds ? (lane->at_ns + ns_a_ms - 1) / ns_a_ms : 0;
+        first_ms = at_ms < first_ms ? at_ms : first_ms;
+    }
+    return first_ms;
+}
