@@ -223,8 +223,11 @@ static void limits(struct import *im, struct front *f)
         line_note(im->arena, p->max_connections.line,
                   "past max_connections of a listener clients are refused, where HAProxy lets them wait");
     }
-    if (p->rate_limit.text != NULL)
+    if (p->rate_limit.text != NULL) {
         f->all.rate_limit = import_number(im, p->rate_limit.line, "listeners.rate_limit", p->rate_limit.text);
+        line_note(im->arena, p->rate_limit.line,
+                  "who waits for rate_limit for longer than timeouts.queue is refused, where HAProxy lets them wait");
+    }
     if (p->backlog.text != NULL)
         f->all.backlog = import_number(im, p->backlog.line, "listeners.backlog", p->backlog.text);
     if (p->keepalive_idle.text != NULL)

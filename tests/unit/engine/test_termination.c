@@ -16,7 +16,7 @@ struct end {
 
 static const char *code_of(const struct end *end, char out[3])
 {
-    struct session s = {.why = end->why, .state = end->state, .error = end->error};
+    struct session s = {.why = end->why, .ended_in = end->state, .error = end->error};
     s.flow[UP].eof = end->client_ended;
     return termination_code(&s, out);
 }
@@ -53,6 +53,10 @@ static const struct end ends[] = {
     {WHY_KILLED, ST_QUEUE, 0, false, "KQ"},
     {WHY_FIRST_BYTE_TIMEOUT, ST_RELAY, 0, false,
      "cR"}, /* a server is there already, but it is the CONNECT that is due */
+    {WHY_RATE_LIMIT, ST_TURN, 0, false, "PR"},
+    {WHY_CLIENT_CLOSED, ST_TURN, 0, true, "CR"},
+    {WHY_CLIENT_RESET, ST_TURN, 0, false, "CR"},
+    {WHY_SHUTDOWN, ST_TURN, 0, false, "KR"},
     {WHY_HANDSHAKE_TIMEOUT, ST_HANDSHAKE, 0, false, "cR"},
     {WHY_HANDSHAKE_FAILED, ST_HANDSHAKE, 0, false, "PR"},
     {WHY_CLIENT_RESET, ST_HANDSHAKE, 0, false, "CR"},

@@ -398,6 +398,30 @@ START_TEST(a_reset_and_an_orderly_end_differ_for_the_peer)
 }
 END_TEST
 
+START_TEST(what_a_peer_has_done_is_seen_without_reading_it)
+{
+    int         fds[1];
+    struct addr peer, at = listen_on("127.0.0.1:0", fds, 1);
+    int         client = connect_from(&at, NULL), quiet = connect_from(&at, NULL);
+    int         served = accept_one(fds[0], &peer), other = accept_one(fds[0], &peer);
+    ck_assert_int_eq(sock_pending(served), SOCK_NOTHING);
+    ck_assert_int_eq(write(client, "hello", 5), 5);
+    await(served, POLLIN);
+    ck_assert_int_eq(sock_pending(served), SOCK_BYTES);
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    await(served, POLLRDHUP);
+    ck_assert_int_eq(sock_pending(served), SOCK_BYTES_AND_END);
+    char bytes[8];
+    ck_assert_int_eq(read(served, bytes, sizeof bytes), 5);
+    ck_assert_int_eq(sock_pending(served), SOCK_END);
+    ck_assert_int_eq(write(quiet, "hello", 5), 5);
+    sock_reset(quiet);
+    await(other, POLLHUP);
+    ck_assert_int_eq(sock_pending(other), SOCK_LOST);
+    close_all((int[]){client, served, other, fds[0]}, 4);
+}
+END_TEST
+
 START_TEST(what_has_no_address_has_none)
 {
     int         fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -438,6 +462,7 @@ static TCase *sock_tests(void)
     tcase_add_test(tc, what_is_not_asked_for_stays_as_the_system_has_it);
     tcase_add_test(tc, a_loopback_peer_gets_the_cheap_congestion_control);
     tcase_add_test(tc, a_reset_and_an_orderly_end_differ_for_the_peer);
+    tcase_add_test(tc, what_a_peer_has_done_is_seen_without_reading_it);
     tcase_add_test(tc, what_has_no_address_has_none);
     return tc;
 }
