@@ -21,6 +21,7 @@ const char *const session_state_names[ST_COUNT] = {
     [ST_PICK] = "pick",
     [ST_QUEUE] = "queue",
     [ST_PAUSE] = "pause",
+    [ST_TURN_AGAIN] = "turn_again",
     [ST_CONNECT] = "connect",
     [ST_GREET] = "greet",
     [ST_SERVER_HANDSHAKE] = "server_handshake",
@@ -42,7 +43,8 @@ static const uint32_t legal_moves[ST_COUNT] = {
     [ST_CONNECT_PACKET] = TO(ST_PICK) | TO(ST_LINGER),
     [ST_PICK] = TO(ST_QUEUE) | TO(ST_PAUSE) | TO(ST_CONNECT) | TO(ST_LINGER),
     [ST_QUEUE] = TO(ST_PICK) | TO(ST_LINGER),
-    [ST_PAUSE] = TO(ST_PICK),
+    [ST_PAUSE] = TO(ST_PICK) | TO(ST_TURN_AGAIN),
+    [ST_TURN_AGAIN] = TO(ST_PICK),
     [ST_CONNECT] = TO(ST_GREET) | TO(ST_PICK) | TO(ST_LINGER),
     [ST_GREET] = TO(ST_SERVER_HANDSHAKE) | TO(ST_SERVER_HEAD) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
     [ST_SERVER_HANDSHAKE] = TO(ST_SERVER_HEAD) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
@@ -64,6 +66,7 @@ static uint32_t state_timeout_ms(const struct session *s)
     case ST_CONNECT_PACKET:
         return t->connect_packet_ms;
     case ST_TURN:
+    case ST_TURN_AGAIN:
     case ST_QUEUE:
         return t->queue_ms;
     case ST_PAUSE:
@@ -84,7 +87,7 @@ void session_enter(struct session *s, enum session_state to)
     assert(to == ST_CLOSED || (legal_moves[s->state] & TO(to)) != 0);
     log_debug(&s->worker->log, "state", LOG_HEX("id", s->id), LOG_STR("from", session_state_names[s->state]),
               LOG_STR("to", session_state_names[to]));
-    if (s->state == ST_TURN)
+    if (s->state == ST_TURN || s->state == ST_TURN_AGAIN)
         turn_left(s);
     s->state = to;
     uint32_t timeout_ms = state_timeout_ms(s);
@@ -141,13 +144,14 @@ static int wanted(const struct session *s, int which)
         return to->shut ? d->read_wants : d->write_wants;
     case ST_QUEUE:
     case ST_PAUSE:
+    case ST_TURN_AGAIN:
     case ST_CONNECT:
     case ST_GREET:
     case ST_SERVER_HANDSHAKE:
     case ST_SERVER_HEAD:
         if (which == CLIENT)
             return from->eof || (from->buf != NULL && buf_room(from->buf) == 0) ? 0 : d->read_wants;
-        if (s->state == ST_QUEUE || s->state == ST_PAUSE)
+        if (s->side[SERVER].stream.fd < 0)
             return 0;
         return s->state == ST_CONNECT || s->state == ST_GREET ? EV_WRITE : d->read_wants;
     case ST_RELAY:
@@ -186,6 +190,7 @@ static enum step (*const steps[ST_COUNT])(struct session *s) = {
     [ST_PICK] = step_pick,
     [ST_QUEUE] = watch_waiting_client,
     [ST_PAUSE] = watch_waiting_client,
+    [ST_TURN_AGAIN] = watch_waiting_client,
     [ST_CONNECT] = step_connect,
     [ST_GREET] = step_greet,
     [ST_SERVER_HANDSHAKE] = step_server_handshake,
@@ -306,6 +311,7 @@ void session_timed_out(struct session *s)
         proxy_header_timed_out(s);
         break;
     case ST_TURN:
+    case ST_TURN_AGAIN:
         turn_refused(s);
         break;
     case ST_HANDSHAKE:
@@ -324,8 +330,7 @@ void session_timed_out(struct session *s)
         session_close(s, s->why);
         break;
     case ST_PAUSE:
-        session_enter(s, ST_PICK);
-        session_advance(s);
+        turn_await_again(s);
         break;
     case ST_CONNECT:
     case ST_GREET:

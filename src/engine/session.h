@@ -27,6 +27,7 @@ enum session_state {
     ST_PICK,             /* a server is chosen */
     ST_QUEUE,            /* all servers are full */
     ST_PAUSE,            /* all servers have been tried; a moment until the next round */
+    ST_TURN_AGAIN,       /* and rate_limit lets it wait for that */
     ST_CONNECT,          /* to the server */
     ST_GREET,            /* the PROXY header goes out */
     ST_SERVER_HANDSHAKE, /* TLS with the server */
@@ -172,8 +173,10 @@ void      proxy_header_timed_out(struct session *s);
 /* turn.c: between knowing the client and working for it. */
 enum step turn_await(struct session *s); /* at once where rate_limit allows it */
 enum step step_turn(struct session *s);
-void      turn_left(struct session *s); /* called as it leaves ST_TURN, whatever for */
-void      turn_refused(struct session *s);
+/* Each round of tries takes a turn, so that no server is rushed at when it comes back. */
+void turn_await_again(struct session *s);
+void turn_left(struct session *s); /* called as it leaves either state, whatever for */
+void turn_refused(struct session *s);
 /* intake.c: from there to one that may go to a server. */
 enum step step_connect_packet(struct session *s);
 /* Reads once more from the client. STEP_NEXT: there are new bytes, or the end. */

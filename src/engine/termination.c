@@ -44,10 +44,10 @@ static const char causes[WHY_COUNT] = {
 
 /* R the client's first words are awaited, Q in the queue, C on the way to a server, D data flows. */
 static const char phases[ST_COUNT] = {
-    [ST_LINGER] = '-',           [ST_PROXY_HEADER] = 'R', [ST_TURN] = 'R',  [ST_HANDSHAKE] = 'R',
-    [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',         [ST_QUEUE] = 'Q', [ST_PAUSE] = 'C',
-    [ST_CONNECT] = 'C',          [ST_GREET] = 'C',        [ST_RELAY] = 'D', [ST_CLOSED] = '-',
-    [ST_SERVER_HANDSHAKE] = 'C',
+    [ST_LINGER] = '-',    [ST_TURN_AGAIN] = 'C',       [ST_PROXY_HEADER] = 'R', [ST_TURN] = 'R',
+    [ST_HANDSHAKE] = 'R', [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',         [ST_QUEUE] = 'Q',
+    [ST_PAUSE] = 'C',     [ST_CONNECT] = 'C',          [ST_GREET] = 'C',        [ST_RELAY] = 'D',
+    [ST_CLOSED] = '-',    [ST_SERVER_HANDSHAKE] = 'C',
 };
 
 /* Nobody refused: the server was too slow, or this side had no port, descriptor or memory left to ask it. */

@@ -51,21 +51,42 @@ static bool take_early_back(struct session *s)
     return true;
 }
 
-enum step turn_await(struct session *s)
+/* Nobody waits, and it need not either. */
+static bool has_turn_now(const struct session *s)
 {
     if (s->listener->pace == NULL)
-        return session_let_in(s);
+        return true;
     struct pace_lane *lane = lane_of(s);
-    if (lane->first == NULL && pace_take(lane, clock_mono_ns()))
+    return lane->first == NULL && pace_take(lane, clock_mono_ns());
+}
+
+static void join(struct session *s, enum session_state to)
+{
+    struct pace_lane *lane = lane_of(s);
+    session_enter(s, to);
+    if (lane->first == NULL)
+        DL_APPEND(s->worker->lanes, lane);
+    pace_wait(lane, &s->turn, to == ST_TURN_AGAIN);
+}
+
+enum step turn_await(struct session *s)
+{
+    if (has_turn_now(s))
         return session_let_in(s);
     if (!put_early_aside(s))
         return session_step_fail(s, WHY_NO_MEMORY);
-    session_enter(s, ST_TURN);
     count_client(s, COUNT_PACED, 1);
-    if (lane->first == NULL)
-        DL_APPEND(s->worker->lanes, lane);
-    pace_wait(lane, &s->turn);
+    join(s, ST_TURN);
     return STEP_NEXT;
+}
+
+void turn_await_again(struct session *s)
+{
+    if (has_turn_now(s))
+        session_enter(s, ST_PICK);
+    else
+        join(s, ST_TURN_AGAIN);
+    session_advance(s);
 }
 
 void turn_left(struct session *s)
@@ -110,9 +131,14 @@ void turn_refused(struct session *s)
 
 static void begin(struct session *s)
 {
-    if (!take_early_back(s))
-        session_close(s, WHY_NO_MEMORY);
-    else if (session_let_in(s) == STEP_NEXT)
+    enum step step;
+    if (s->state == ST_TURN_AGAIN)
+        step = session_step_to(s, ST_PICK);
+    else if (take_early_back(s))
+        step = session_let_in(s);
+    else
+        step = session_step_fail(s, WHY_NO_MEMORY);
+    if (step == STEP_NEXT)
         session_advance(s);
 }
 
@@ -121,7 +147,7 @@ static void serve(struct pace_lane *lane)
     for (int n = 0; n < TURNS_AT_ONCE && lane->first != NULL; n++) {
         struct session   *s = CONTAINER_OF(lane->first, struct session, turn);
         enum sock_pending pending = sock_pending(s->side[CLIENT].stream.fd);
-        if (has_gone(s, pending))
+        if (s->state == ST_TURN && has_gone(s, pending))
             (void)close_gone(s, pending); /* no turn is spent on it */
         else if (pace_take(lane, clock_mono_ns()))
             begin(s);

@@ -1,13 +1,14 @@
 /* Slots are an interval apart, and each is taken by one compare-and-swap of the time of the next.
  *
  * Why no second sees more than `rate` begin: a session begins at the time of its slot or at most PACE_SLACK_NS later,
- * so those of the second from T on have their slots from T - slack on and before T + 1 s, and in a span of that length
- * there are at most `rate`, as the interval is that length divided by the rate.
+ * so those of the second from T on have their slots from T - spare on and before T + 1 s, where spare is twice the
+ * slack. In a span of that length there are at most `rate`, as the interval is that length divided by the rate. The
+ * second half of the spare time is for the way of what they send to the server, which takes some longer than others.
  *
  * A worker that is later than that has lost its slot s and takes another, q. It need not wait for q if that is at most
- * s + slack + 1 s: the session is then paid for with both. Where it begins, at t, s + slack < t < q, a second that sees
- * it has s in the span above, or else begins after s + slack and so ends after q: one of the two slots is in its span,
- * and nobody else uses either. Without this a worker that is always late would let nobody in, however long it tried. */
+ * s + spare + 1 s: the session is then paid for with both. It begins at t, with s < t < q. A second that sees it has s
+ * in the span above, or else begins after s + spare and so ends after q: one of the two slots is in its span, and
+ * nobody else uses either. Without this a worker that is always late would let nobody in, however long it tried. */
 #include "upstream/pace.h"
 
 #include <assert.h>
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-static const uint64_t SECOND_NS = 1000000000;
+static const uint64_t SPAN_NS = 1000000000 + 2 * PACE_SLACK_NS;
 
 struct pace {
     _Atomic uint64_t next_ns; /* no slot before it is free */
@@ -31,7 +32,7 @@ struct pace *pace_new(uint32_t rate, unsigned n_workers)
     struct pace *p = calloc(1, sizeof *p + n_workers * sizeof p->lanes[0]);
     if (p == NULL)
         return NULL;
-    p->interval_ns = (SECOND_NS + PACE_SLACK_NS + rate - 1) / rate;
+    p->interval_ns = (SPAN_NS + rate - 1) / rate;
     p->n_lanes = n_workers;
     for (unsigned i = 0; i < n_workers; i++)
         p->lanes[i].pace = p;
@@ -69,7 +70,7 @@ bool pace_take(struct pace_lane *lane, uint64_t now_ns)
     if (!lane->holds) {
         lane->at_ns = reserve(lane->pace, now_ns);
     } else if (lane->at_ns + PACE_SLACK_NS < now_ns) {
-        uint64_t paid_until_ns = lane->at_ns + PACE_SLACK_NS + SECOND_NS;
+        uint64_t paid_until_ns = lane->at_ns + SPAN_NS;
         lane->at_ns = reserve(lane->pace, now_ns);
         due_by_ns = paid_until_ns > now_ns ? paid_until_ns : now_ns;
     }
@@ -77,9 +78,12 @@ bool pace_take(struct pace_lane *lane, uint64_t now_ns)
     return !lane->holds;
 }
 
-void pace_wait(struct pace_lane *lane, struct pace_waiter *waiter)
+void pace_wait(struct pace_lane *lane, struct pace_waiter *waiter, bool ahead)
 {
-    DL_APPEND(lane->first, waiter);
+    if (ahead)
+        DL_PREPEND(lane->first, waiter);
+    else
+        DL_APPEND(lane->first, waiter);
     atomic_fetch_add_explicit(&lane->pace->n_waiting, 1, memory_order_relaxed);
 }
 

@@ -39,8 +39,8 @@ struct pace_lane *pace_lane(struct pace *pace, unsigned worker);
  * PACE_SLACK_NS. now_ns is monotonic, one clock for all workers, and read anew for each call. */
 bool pace_take(struct pace_lane *lane, uint64_t now_ns) MUST_CHECK;
 
-/* First come, first served. */
-void pace_wait(struct pace_lane *lane, struct pace_waiter *waiter);
+/* First come, first served; who had a turn before goes ahead of the others. */
+void pace_wait(struct pace_lane *lane, struct pace_waiter *waiter, bool ahead);
 void pace_leave(struct pace_lane *lane, struct pace_waiter *waiter);
 /* Over all lanes. */
 uint32_t pace_n_waiting(const struct pace *pace);

@@ -151,7 +151,7 @@ START_TEST(a_timer_that_is_some_milliseconds_late_loses_nothing)
     for (unsigned n = 1; n <= WORKERS_MAX; n++) {
         struct crowd c = crowd_of(rate, n);
         crowd_run(&c, late_as_timers_are, START + SECONDS * SECOND);
-        ck_assert_uint_ge(c.begun.n + n, (size_t)rate * SECONDS * 98 / 100); /* each holds one at the end */
+        ck_assert_uint_ge(c.begun.n + n, (size_t)rate * SECONDS * 97 / 100); /* each holds one at the end */
         crowd_fini(&c);
     }
 }
@@ -233,7 +233,7 @@ START_TEST(one_waiter_beside_a_crowd_is_soon_in)
     struct pace_lane *lane = pace_lane(c.pace, 2);
     uint64_t          now = c.asks_at[0] < c.asks_at[1] ? c.asks_at[0] : c.asks_at[1];
     ck_assert(!pace_take(lane, now));
-    ck_assert_uint_le(lane->at_ns - now, 3 * 102 * SECOND / 100 / RATE);
+    ck_assert_uint_le(lane->at_ns - now, 3 * 103 * SECOND / 100 / RATE);
     ck_assert(pace_take(lane, lane->at_ns));
     crowd_fini(&c);
 }
@@ -259,7 +259,7 @@ START_TEST(the_highest_rate_is_reached)
             n++;
     }
     ck_assert_uint_le(n, PACE_RATE_MAX);
-    ck_assert_uint_ge(n, PACE_RATE_MAX / 100 * 98);
+    ck_assert_uint_ge(n, PACE_RATE_MAX / 100 * 97);
     pace_free(p);
 }
 END_TEST
@@ -268,11 +268,14 @@ START_TEST(who_waits_first_is_first_and_all_are_counted)
 {
     struct pace       *p = pace_of(10, 2);
     struct pace_lane  *lane = pace_lane(p, 0), *other = pace_lane(p, 1);
-    struct pace_waiter waiters[4];
+    struct pace_waiter waiters[5];
     for (size_t i = 0; i < 3; i++)
-        pace_wait(lane, &waiters[i]);
-    pace_wait(other, &waiters[3]);
-    ck_assert_uint_eq(pace_n_waiting(p), 4);
+        pace_wait(lane, &waiters[i], false);
+    pace_wait(other, &waiters[3], false);
+    pace_wait(lane, &waiters[4], true);
+    ck_assert_uint_eq(pace_n_waiting(p), 5);
+    ck_assert_ptr_eq(lane->first, &waiters[4]);
+    pace_leave(lane, &waiters[4]);
     pace_leave(lane, &waiters[1]);
     ck_assert_ptr_eq(lane->first, &waiters[0]);
     pace_leave(lane, &waiters[0]);
