@@ -205,3 +205,19 @@ enum step step_connect_packet(struct session *s)
     }
     return step;
 }
+
+enum step intake_refuse(struct session *s, enum why why)
+{
+    enum step step = STEP_NEXT;
+    while (step == STEP_NEXT) {
+        struct mqtt_connect connect;
+        size_t              used;
+        enum mqtt_fault     fault;
+        enum parse answer = mqtt_parse_connect(buf_bytes(s->flow[UP].buf), s->listener->conf->mqtt.max_connect_size,
+                                               &connect, &used, &fault);
+        if (answer == PARSE_OK)
+            return session_refuse(s, why, connect.version);
+        step = answer == PARSE_MORE && !s->flow[UP].eof ? intake_read(s) : session_step_fail(s, why);
+    }
+    return step == STEP_WAIT ? session_step_fail(s, why) : step;
+}

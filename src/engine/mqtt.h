@@ -28,6 +28,9 @@ struct mqtt_facts {
  * is no CONNACK for it. Then the session lingers; where there is nothing to be said it is closed. */
 enum step session_refuse(struct session *s, enum why why, enum mqtt_version version);
 
+/* intake.c: the same, without waiting for anything: in the version of the CONNECT, if that has arrived whole. */
+enum step intake_refuse(struct session *s, enum why why);
+
 /* refuse.c: puts the DISCONNECT that tells why s ends behind what waits for the client, if it is one of MQTT 5 and has
  * its CONNACK. Between two packets. False when memory is out. */
 bool refuse_farewell(struct session *s) MUST_CHECK;

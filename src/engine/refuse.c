@@ -23,6 +23,7 @@ static const struct words all_words[WHY_COUNT] = {
     [WHY_MALFORMED] = {0, 0x81, 0, WS_CLOSE_PROTOCOL, "the CONNECT packet is malformed"},
     [WHY_TOO_LARGE] = {0, 0x95, 0, WS_CLOSE_TOO_BIG, "the CONNECT packet is too large"},
     [WHY_CLIENT_ID] = {2, 0x85, 0, WS_CLOSE_POLICY, "a client identifier is required"},
+    [WHY_RATE_LIMIT] = {3, 0x9F, 0, WS_CLOSE_UNEXPECTED, "too many clients connect at once"},
     [WHY_NO_SERVER] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "no broker is available"},
     [WHY_QUEUE_TIMEOUT] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker is busy for too long"},
     [WHY_CONNECT_FAILED] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker cannot be reached"},

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/count.h"
+#include "engine/mqtt.h"
 #include "net/sock.h"
 
 enum { TURNS_AT_ONCE = 8 }; /* of a lane, so that live sessions get their share of the worker */
@@ -124,9 +125,20 @@ enum step step_turn(struct session *s)
     return STEP_WAIT;
 }
 
+/* In its own version, if its CONNECT has come already; a TLS client has not come so far. */
+static enum step refuse(struct session *s)
+{
+    if (s->mqtt != NULL)
+        return session_refuse(s, WHY_RATE_LIMIT, s->mqtt->version);
+    if (s->protocol != PROTOCOL_MQTT || s->listener->tls != NULL || !take_early_back(s))
+        return session_step_fail(s, WHY_RATE_LIMIT);
+    return intake_refuse(s, WHY_RATE_LIMIT);
+}
+
 void turn_refused(struct session *s)
 {
-    session_close(s, WHY_RATE_LIMIT);
+    if (refuse(s) == STEP_NEXT)
+        session_advance(s);
 }
 
 static void begin(struct session *s)
