@@ -28,6 +28,12 @@ enum mqtt_type { /* section 2.1.2 */
                  MQTT_AUTH
 };
 
+/* "CONNECT", "PUBLISH", as the specification has it; "" for a number that is no type. */
+const char *mqtt_type_name(enum mqtt_type type);
+/* Of a return code of 3.1 and 3.1.1, of a reason code of 5 (section 2.4); "" for one without. */
+const char *mqtt_return_name(uint8_t code);
+const char *mqtt_reason_name(uint8_t code);
+
 enum mqtt_version { MQTT_3_1 = 3, MQTT_3_1_1 = 4, MQTT_5 = 5 }; /* the protocol level byte, section 3.1.2.2 */
 
 /* "3.1", "3.1.1", "5". */
