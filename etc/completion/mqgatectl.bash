@@ -37,6 +37,7 @@ show errors
 show events
 show fd
 show info typed|json|desc
+show mqtt PROXY
 show pools
 show schema json
 show servers conn|state BACKEND

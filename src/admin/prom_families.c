@@ -132,37 +132,66 @@ const struct prom_family prom_families[] = {
 static_assert(ARRAY_LEN(prom_families) <= PROM_FAMILIES_MAX, "one text each");
 
 const struct prom_own prom_own[] = {
-    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DCON, false, "reason", "connection",
+    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DCON, PROM_OF_ANY, "reason", "connection",
      "Clients refused: by allow, deny and per_source, at accept (connection) or once a PROXY header told who it is "
      "(session); by the listener's max_connections (limit)."},
-    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DSES, false, "reason", "session", NULL},
-    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_LIMIT, false, "reason", "limit", NULL},
-    {"denied_source_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_SOURCE, false, NULL, NULL,
+    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_DSES, PROM_OF_ANY, "reason", "session", NULL},
+    {"denied_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_LIMIT, PROM_OF_ANY, "reason", "limit", NULL},
+    {"denied_source_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_DENIED_SOURCE, PROM_OF_ANY, NULL, NULL,
      "Clients refused by per_source; denied_total has them too."},
-    {"sources_untracked_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_SOURCES_UNTRACKED, false, NULL, NULL,
+    {"sources_untracked_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_SOURCES_UNTRACKED, PROM_OF_ANY, NULL, NULL,
      "Clients let in that per_source had no place to count in."},
-    {"paced_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_WAITING, false, NULL, NULL,
+    {"paced_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_WAITING, PROM_OF_ANY, NULL, NULL,
      "Sessions that wait for rate_limit to let them begin."},
-    {"proxy_errors_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_PROXY_ERRORS, false, NULL, NULL,
+    {"proxy_errors_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_PROXY_ERRORS, PROM_OF_ANY, NULL, NULL,
      "Sessions ended by a bad, late or untrusted PROXY header."},
-    {"no_server_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_NO_SERVER, false, NULL, NULL,
+    {"no_server_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_NO_SERVER, PROM_OF_ANY, NULL, NULL,
      "Sessions for which no server could be had."},
-    {"tls_handshakes_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_SESS, true, NULL, NULL,
+    {"tls_handshakes_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_SESS, PROM_OF_TLS, NULL, NULL,
      "TLS handshakes that succeeded."},
-    {"tls_handshakes_resumed_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_REUSED_SESS, true, NULL, NULL,
+    {"tls_handshakes_resumed_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_REUSED_SESS, PROM_OF_TLS, NULL, NULL,
      "TLS handshakes that resumed an earlier session."},
-    {"tls_handshakes_failed_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_FAILED_HANDSHAKE, true, NULL, NULL,
+    {"tls_handshakes_failed_total", PROM_COUNTER, FRONTENDS, COLUMN_SSL_FAILED_HANDSHAKE, PROM_OF_TLS, NULL, NULL,
      "TLS handshakes that failed."},
-    {"tls_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_TLS12_CUR, true, "version", "TLSv1.2",
+    {"tls_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_TLS12_CUR, PROM_OF_TLS, "version", "TLSv1.2",
      "TLS connections of clients now."},
-    {"tls_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_TLS13_CUR, true, "version", "TLSv1.3", NULL},
-    {"carried_total", PROM_COUNTER, BACKENDS | SERVERS, COLUMN_MQGATE_CARRIED, false, NULL, NULL,
+    {"tls_sessions", PROM_GAUGE, FRONTENDS, COLUMN_MQGATE_TLS13_CUR, PROM_OF_TLS, "version", "TLSv1.3", NULL},
+    {"carried_total", PROM_COUNTER, BACKENDS | SERVERS, COLUMN_MQGATE_CARRIED, PROM_OF_ANY, NULL, NULL,
      "Sessions that reached a server."},
-    {"pending_connects", PROM_GAUGE, SERVERS, COLUMN_MQGATE_PENDING, false, NULL, NULL,
+    {"pending_connects", PROM_GAUGE, SERVERS, COLUMN_MQGATE_PENDING, PROM_OF_ANY, NULL, NULL,
      "Connections that the server has not answered yet."},
+    {"paced_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_PACED, PROM_OF_ANY, NULL, NULL,
+     "Sessions that waited for rate_limit to let them begin."},
+    {"keep_alive_ended_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_KEEP_ALIVE_ENDED, PROM_OF_MQTT, NULL, NULL,
+     "Sessions ended because the client was silent for longer than its keep-alive allows."},
+    {"max_age_ended_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_MAX_AGE_ENDED, PROM_OF_ANY, NULL, NULL,
+     "Sessions asked to reconnect by max_age."},
+    {"mqtt_broken_total", PROM_COUNTER, FRONTENDS | SERVERS, COLUMN_MQGATE_MQTT_BROKEN, PROM_OF_MQTT, NULL, NULL,
+     "Sessions ended because their stream stopped being MQTT."},
+    {"mqtt_loose_total", PROM_COUNTER, FRONTENDS | SERVERS, COLUMN_MQGATE_MQTT_LOOSE, PROM_OF_MQTT, NULL, NULL,
+     "Sessions relayed on though their stream stopped being MQTT."},
     {0}};
 
 static_assert(ARRAY_LEN(prom_own) <= PROM_OWN_MAX, "one text each");
+
+const struct prom_tally prom_tallies[] = {
+    {"refused_total", PROM_COUNTER, FRONTENDS, TALLY_REFUSED, PROM_OF_ANY,
+     "Clients sent away before a server was reached: they waited too long for rate_limit (pace), sent no CONNECT "
+     "(not_mqtt) or one that is not taken (version, malformed, too_large, client_id), or no upgrade to MQTT (http)."},
+    {"mqtt_packets_total", PROM_COUNTER, FRONTENDS | SERVERS, TALLY_PACKETS, PROM_OF_MQTT,
+     "MQTT control packets from clients (in) and to them (out)."},
+    {"mqtt_publishes_total", PROM_COUNTER, FRONTENDS | SERVERS, TALLY_PUBLISHES, PROM_OF_MQTT,
+     "PUBLISH packets from clients (in) and to them (out)."},
+    {"mqtt_sessions", PROM_GAUGE, FRONTENDS | SERVERS, TALLY_SESSIONS, PROM_OF_MQTT, "MQTT sessions now."},
+    {"mqtt_connects_total", PROM_COUNTER, FRONTENDS | SERVERS, TALLY_CONNECTS, PROM_OF_MQTT,
+     "MQTT sessions whose CONNECT was let in."},
+    {"mqtt_connacks_total", PROM_COUNTER, FRONTENDS | SERVERS, TALLY_CONNACKS, PROM_OF_MQTT,
+     "CONNACKs of servers; a code other than 0x00 is there once it was seen."},
+    {"mqtt_disconnects_total", PROM_COUNTER, FRONTENDS | SERVERS, TALLY_DISCONNECTS, PROM_OF_MQTT,
+     "DISCONNECT packets; a code other than 0x00 is there once it was seen."},
+    {0}};
+
+static_assert(ARRAY_LEN(prom_tallies) <= PROM_TALLIES_MAX + 1, "one text each");
 
 const char *const prom_worker_helps[WORKER_COUNTERS] = {
     [WORKER_ACCEPT_PAUSES_FDS] = "Times that accepting paused because descriptors were used up.",

@@ -2,7 +2,7 @@
 #ifndef MQGATE_ADMIN_PROM_FAMILIES_H
 #define MQGATE_ADMIN_PROM_FAMILIES_H
 
-#include "report/lines.h"
+#include "report/tally.h"
 
 enum prom_type { PROM_GAUGE, PROM_COUNTER };
 
@@ -26,6 +26,9 @@ struct prom_family {
     const char    *help;
 };
 
+/* Which frontends and servers have a family: any, those that speak TLS, those that speak MQTT. */
+enum prom_of { PROM_OF_ANY, PROM_OF_TLS, PROM_OF_MQTT };
+
 /* Of lines too, and with mqgate_ in the place of haproxy_. Samples of a family that differ in a label of their own
  * follow each other. The frontend of operators has none of these. */
 struct prom_own {
@@ -33,9 +36,19 @@ struct prom_own {
     enum prom_type type;
     unsigned       kinds;
     enum column    column;
-    bool           is_tls;        /* only of those that speak TLS */
+    enum prom_of   of;
     const char    *label, *value; /* the label of its own; may be NULL */
     const char    *help;          /* NULL: a sample more of the family before */
+};
+
+/* And those of a group of counters, a sample each. */
+struct prom_tally {
+    const char      *suffix; /* NULL ends the table */
+    enum prom_type   type;
+    unsigned         kinds;
+    enum tally_group group;
+    enum prom_of     of;
+    const char      *help;
 };
 
 /* Of the process: a figure of `show info` by its name there. */
@@ -46,9 +59,10 @@ struct prom_figure {
     const char    *help;
 };
 
-enum { PROM_FAMILIES_MAX = 80, PROM_OWN_MAX = 20 };
+enum { PROM_FAMILIES_MAX = 80, PROM_OWN_MAX = 24, PROM_TALLIES_MAX = TALLY_GROUPS };
 extern const struct prom_family prom_families[]; /* at most PROM_FAMILIES_MAX */
 extern const struct prom_own    prom_own[];      /* at most PROM_OWN_MAX */
+extern const struct prom_tally  prom_tallies[];  /* at most PROM_TALLIES_MAX */
 extern const struct prom_figure prom_figures[];
 extern const char *const        prom_worker_helps[WORKER_COUNTERS];
 

@@ -1,5 +1,6 @@
 #include "admin/render_json.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include "report/history.h"
 #include "report/info.h"
 #include "report/lines.h"
+#include "report/tally.h"
 
 /* Where the writing is. */
 struct writer {
@@ -117,6 +119,16 @@ static uint64_t point_out_rate(const struct point *p)
     return p->out_rate;
 }
 
+static uint64_t point_packets_in_rate(const struct point *p)
+{
+    return p->packets_in_rate;
+}
+
+static uint64_t point_packets_out_rate(const struct point *p)
+{
+    return p->packets_out_rate;
+}
+
 static void put_points(struct text *t, const char *key, const struct series *series,
                        uint64_t (*get)(const struct point *p))
 {
@@ -129,7 +141,7 @@ static void put_points(struct text *t, const char *key, const struct series *ser
     text_puts(t, "]");
 }
 
-static void put_history(const struct writer *w, const struct row *row)
+static void put_history(const struct writer *w, const struct row *row, bool is_mqtt)
 {
     const struct series *series = history_of(w->view->history, row->iid);
     put_key(w->t, "history");
@@ -138,7 +150,92 @@ static void put_history(const struct writer *w, const struct row *row)
     put_points(w->t, "session_rate", series, point_session_rate);
     put_points(w->t, "in_rate", series, point_in_rate);
     put_points(w->t, "out_rate", series, point_out_rate);
+    if (is_mqtt) {
+        put_points(w->t, "packets_in_rate", series, point_packets_in_rate);
+        put_points(w->t, "packets_out_rate", series, point_packets_out_rate);
+    }
     text_puts(w->t, "}");
+}
+
+/* ---- MQTT ---- */
+
+/* A group as an object: {"in":{"CONNECT":1}} of two labels, {"5":1} of one. */
+struct object {
+    struct text *t;
+    const char  *outer; /* whose object is open; NULL: none */
+};
+
+static void put_member(void *user, const struct tally *tally)
+{
+    struct object *o = user;
+    const char    *outer = tally->value[1] != NULL ? tally->value[0] : NULL;
+    if (outer != NULL && (o->outer == NULL || strcmp(o->outer, outer) != 0)) {
+        text_puts(o->t, o->outer != NULL ? "}" : "");
+        put_key(o->t, outer);
+        text_puts(o->t, "{");
+        o->outer = outer;
+    }
+    put_uint(o->t, tally->value[outer != NULL], tally->n);
+}
+
+static void put_object(struct text *t, const char *key, const struct row *row, enum tally_group group)
+{
+    struct object o = {.t = t};
+    put_key(t, key);
+    text_puts(t, "{");
+    tally_each(row, group, put_member, &o);
+    text_puts(t, o.outer != NULL ? "}}" : "}");
+}
+
+/* The first label is what tells a CONNACK of a version from another's, a DISCONNECT of a sender likewise. */
+struct codes {
+    struct text *t;
+    const char  *label;
+};
+
+static void put_code(void *user, const struct tally *tally)
+{
+    const struct codes *c = user;
+    if (tally->n == 0)
+        return;
+    begin_item(c->t);
+    put_text(c->t, c->label, tally->value[0]);
+    if (tally->code >= 0)
+        put_uint(c->t, "code", (uint64_t)tally->code);
+    else
+        put_null(c->t, "code");
+    put_text(c->t, "reason", tally->value[2]);
+    put_uint(c->t, "count", tally->n);
+    text_puts(c->t, "}");
+}
+
+static void put_codes(struct text *t, const char *key, const struct row *row, enum tally_group group)
+{
+    struct codes c = {.t = t, .label = tally_labels[group][0]};
+    put_key(t, key);
+    text_puts(t, "[");
+    tally_each(row, group, put_code, &c);
+    text_puts(t, "]");
+}
+
+static void put_mqtt(const struct writer *w, const struct line *line)
+{
+    struct text *t = w->t;
+    if (!tally_is_mqtt(w->view, line)) {
+        put_null(t, "mqtt");
+        return;
+    }
+    put_key(t, "mqtt");
+    text_puts(t, "{");
+    put_object(t, "sessions", line->row, TALLY_SESSIONS);
+    put_object(t, "connects", line->row, TALLY_CONNECTS);
+    put_object(t, "packets", line->row, TALLY_PACKETS);
+    put_object(t, "publishes", line->row, TALLY_PUBLISHES);
+    put_codes(t, "connacks", line->row, TALLY_CONNACKS);
+    put_codes(t, "disconnects", line->row, TALLY_DISCONNECTS);
+    put_uint(t, "broken", row_sum(line->row, COUNT_MQTT_BROKEN));
+    put_uint(t, "loose", row_sum(line->row, COUNT_MQTT_LOOSE));
+    text_puts(t, "}");
 }
 
 /* ---- listeners ---- */
@@ -173,6 +270,9 @@ static const struct named_count listener_counts[] = {
     {"handshakes_failed", COUNT_HANDSHAKES_FAILED},
     {"request_errors", COUNT_REQUEST_ERRORS},
     {"no_server", COUNT_NO_SERVER},
+    {"paced", COUNT_PACED},
+    {"keep_alive_ended", COUNT_KEEP_ALIVE_ENDED},
+    {"max_age_ended", COUNT_MAX_AGE_ENDED},
     {"internal_errors", COUNT_INTERNAL_ERRORS},
 };
 
@@ -210,8 +310,10 @@ static void begin_listener(struct writer *w, const struct line *line)
 {
     begin_item(w->t);
     put_listener_facts(w->t, line->listener);
+    put_object(w->t, "refused", line->row, TALLY_REFUSED);
+    put_mqtt(w, line);
     put_stat(w->t, line);
-    put_history(w, line->row);
+    put_history(w, line->row, tally_is_mqtt(w->view, line));
     put_key(w->t, "binds");
     text_puts(w->t, "[");
     w->in_listener = true;
@@ -313,6 +415,7 @@ static void put_server(const struct writer *w, const struct line *line)
     put_uint(w->t, "in_flight", server_in_flight(s->live));
     put_uint(w->t, "max_connections", server_max_connections(s->live));
     put_counts(w->t, s->row, server_counts, ARRAY_LEN(server_counts));
+    put_mqtt(w, line);
     put_stat(w->t, line);
     if (line->check != NULL)
         put_check(w, line->check);
@@ -343,7 +446,7 @@ static void on_server_line(void *user, const struct line *line)
     }
     text_puts(w->t, "]");
     put_stat(w->t, line);
-    put_history(w, line->row);
+    put_history(w, line->row, false);
     text_puts(w->t, "}");
 }
 

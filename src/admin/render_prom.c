@@ -106,7 +106,7 @@ static const struct {
 struct collected {
     const struct view *view;
     bool               open_metrics;
-    struct text        at[PROM_FAMILIES_MAX], own[PROM_OWN_MAX], states[STATE_FAMILIES];
+    struct text        at[PROM_FAMILIES_MAX], own[PROM_OWN_MAX], tallies[PROM_TALLIES_MAX], states[STATE_FAMILIES];
 };
 
 static const char *const up_or_down[] = {"DOWN", "UP", NULL};
@@ -215,24 +215,61 @@ static bool has_sample(const struct collected *c, const struct prom_family *f, c
     return (f->kinds & PROM_IF_CHECKED) == 0 || (is_checked(line) && (!none || f->unit == PROM_CODE));
 }
 
-static bool has_own(const struct prom_own *f, const struct line *line)
+/* Not of the frontend of operators. */
+static bool has_own(const struct collected *c, unsigned kinds, enum prom_of of, const struct line *line)
 {
-    if ((f->kinds >> line->kind & 1) == 0)
+    if ((kinds >> line->kind & 1) == 0 || (line->kind == ROW_FRONTEND && line->listener == NULL))
         return false;
-    return line->kind != ROW_FRONTEND || (line->listener != NULL && (!f->is_tls || line->listener->tls != NULL));
+    switch (of) {
+    case PROM_OF_TLS:
+        return line->listener != NULL && line->listener->tls != NULL;
+    case PROM_OF_MQTT:
+        return tally_is_mqtt(c->view, line);
+    case PROM_OF_ANY:
+        break;
+    }
+    return true;
 }
 
 static void collect_own(struct collected *c, const struct line *line)
 {
     for (size_t i = 0; prom_own[i].suffix != NULL; i++) {
         const struct prom_own *f = &prom_own[i];
-        if (!has_own(f, line))
+        if (!has_own(c, f->kinds, f->of, line))
             continue;
         begin_sample(&c->own[i], line, "mqgate", f->suffix);
         if (f->label != NULL)
             put_label(&c->own[i], f->label, f->value);
         text_puts(&c->own[i], "}");
         put_value(&c->own[i], &line->at[f->column], PROM_PLAIN);
+    }
+}
+
+/* Where the numbers of a group go. */
+struct group {
+    struct text             *out;
+    const struct prom_tally *family;
+    const struct line       *line;
+};
+
+static void put_tally(void *user, const struct tally *tally)
+{
+    const struct group *g = user;
+    if (!tally->is_kept)
+        return;
+    begin_sample(g->out, g->line, "mqgate", g->family->suffix);
+    for (size_t i = 0; i < TALLY_LABELS && tally->value[i] != NULL; i++)
+        put_label(g->out, tally_labels[g->family->group][i], tally->value[i]);
+    text_add(g->out, "} %" PRIu64 "\n", tally->n);
+}
+
+static void collect_tallies(struct collected *c, const struct line *line)
+{
+    for (size_t i = 0; prom_tallies[i].suffix != NULL; i++) {
+        const struct prom_tally *f = &prom_tallies[i];
+        struct group             group = {.out = &c->tallies[i], .family = f, .line = line};
+        if (has_own(c, f->kinds, f->of, line))
+            tally_each(line->row, f->group, put_tally, &group);
     }
 }
 
@@ -248,6 +285,7 @@ static void collect(void *user, const struct line *line)
         put_value(&c->at[i], &line->at[f->column], f->unit);
     }
     collect_own(c, line);
+    collect_tallies(c, line);
     collect_states(c, line);
 }
 
@@ -293,6 +331,8 @@ static void put_kind(const struct view *view, const struct writer *w, enum row_k
         put_collected(w, prefix, state_families[i].suffix, PROM_GAUGE, state_families[i].help, &c.states[i]);
     (void)snprintf(prefix, sizeof prefix, "mqgate_%s_", kind_names[kind]);
     put_own(w, prefix, &c);
+    for (size_t i = 0; prom_tallies[i].suffix != NULL; i++)
+        put_collected(w, prefix, prom_tallies[i].suffix, prom_tallies[i].type, prom_tallies[i].help, &c.tallies[i]);
 }
 
 /* ---- the process ---- */

@@ -139,7 +139,21 @@
     X(COLUMN_MQGATE_DENIED_SOURCE, "mqgate_denied_source", "MCP")                                                      \
     X(COLUMN_MQGATE_SOURCES_UNTRACKED, "mqgate_sources_untracked", "MCP")                                              \
     X(COLUMN_MQGATE_WAITING, "mqgate_waiting", "MGP")                                                                  \
-    X(COLUMN_MQGATE_PENDING, "mqgate_pending", "MGP")
+    X(COLUMN_MQGATE_PENDING, "mqgate_pending", "MGP")                                                                  \
+    X(COLUMN_MQGATE_MQTT_PACKETS_IN, "mqgate_mqtt_packets_in", "MCP")                                                  \
+    X(COLUMN_MQGATE_MQTT_PACKETS_OUT, "mqgate_mqtt_packets_out", "MCP")                                                \
+    X(COLUMN_MQGATE_MQTT_PUBLISH_IN, "mqgate_mqtt_publish_in", "MCP")                                                  \
+    X(COLUMN_MQGATE_MQTT_PUBLISH_OUT, "mqgate_mqtt_publish_out", "MCP")                                                \
+    X(COLUMN_MQGATE_MQTT31_CUR, "mqgate_mqtt31_cur", "MGP")                                                            \
+    X(COLUMN_MQGATE_MQTT311_CUR, "mqgate_mqtt311_cur", "MGP")                                                          \
+    X(COLUMN_MQGATE_MQTT5_CUR, "mqgate_mqtt5_cur", "MGP")                                                              \
+    X(COLUMN_MQGATE_MQTT_CONNACK_ERRORS, "mqgate_mqtt_connack_errors", "MCP")                                          \
+    X(COLUMN_MQGATE_MQTT_BROKEN, "mqgate_mqtt_broken", "MCP")                                                          \
+    X(COLUMN_MQGATE_MQTT_LOOSE, "mqgate_mqtt_loose", "MCP")                                                            \
+    X(COLUMN_MQGATE_REFUSED, "mqgate_refused", "MCP")                                                                  \
+    X(COLUMN_MQGATE_PACED, "mqgate_paced", "MCP")                                                                      \
+    X(COLUMN_MQGATE_KEEP_ALIVE_ENDED, "mqgate_keep_alive_ended", "MCP")                                                \
+    X(COLUMN_MQGATE_MAX_AGE_ENDED, "mqgate_max_age_ended", "MCP")
 
 #define COLUMN_ENUM(id, name, tags) id,
 enum column { COLUMNS(COLUMN_ENUM) COLUMNS_N };

@@ -5,6 +5,7 @@
 #include "base/macros.h"
 #include "report/certificates.h"
 #include "report/info.h"
+#include "report/mqtt.h"
 #include "report/render.h"
 
 /* The word is among the arguments. */
@@ -128,11 +129,21 @@ static enum command_outcome show_tls(void *owner, struct command_call *call)
     return COMMAND_DONE;
 }
 
+static enum command_outcome show_mqtt(void *owner, struct command_call *call)
+{
+    if (!report_mqtt(owner, call->argc > 0 ? call->argv[0] : NULL, &call->out))
+        return command_fail(call, "No such proxy.");
+    if (call->out.len == 0)
+        return command_fail(call, "It speaks no MQTT.");
+    return COMMAND_DONE;
+}
+
 const struct command report_commands[] = {
     {"show info", "[typed|json|desc]", "report the process's figures", COMMAND_USER, show_info},
     {"show stat", "[{<iid>|<proxy>} <types> <sid>] [typed|json|up|no-maint]", "report the counters of each proxy",
      COMMAND_USER, show_stat},
     {"show schema json", "", "the schema of what comes as JSON", COMMAND_USER, show_schema},
+    {"show mqtt", "[<proxy>]", "packets, versions, codes and refusals of MQTT", COMMAND_USER, show_mqtt},
     {"show tls", "", "certificates, their expiry, handshakes and resumptions", COMMAND_USER, show_tls},
     {"clear counters", "[all]", "forget maxima, with all every counter", COMMAND_OPERATOR, clear_counters},
     {0}};

@@ -9,7 +9,7 @@
 /* A series, and the counters as they were at its last point. */
 struct track {
     struct series series;
-    uint64_t      sessions, in, out;
+    uint64_t      sessions, in, out, packets_in, packets_out;
     bool          seen; /* in this step */
 };
 
@@ -92,6 +92,14 @@ static void add_point(struct series *series, const struct point *point)
     series->points[series->n++] = *point;
 }
 
+static uint64_t packets(const struct row *row, enum count from)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < MQTT_TYPES; i++)
+        sum += row_ever(row, from + i);
+    return sum;
+}
+
 /* The first look only remembers. */
 static void step_row(struct history *h, const struct row *row, uint64_t passed_ms)
 {
@@ -103,16 +111,21 @@ static void step_row(struct history *h, const struct row *row, uint64_t passed_m
     uint64_t sessions = row_ever(row, COUNT_SESSIONS);
     uint64_t in = row_ever(row, client ? COUNT_REQUEST_IN : COUNT_REQUEST_OUT);
     uint64_t out = row_ever(row, client ? COUNT_RESPONSE_OUT : COUNT_RESPONSE_IN);
+    uint64_t packets_in = packets(row, COUNT_MQTT_UP), packets_out = packets(row, COUNT_MQTT_DOWN);
     if (!first && passed_ms > 0) {
         const struct point point = {.sessions = gauge_now(&row->sessions),
                                     .session_rate = (uint32_t)((sessions - t->sessions) * 1000 / passed_ms),
                                     .in_rate = (in - t->in) * 1000 / passed_ms,
-                                    .out_rate = (out - t->out) * 1000 / passed_ms};
+                                    .out_rate = (out - t->out) * 1000 / passed_ms,
+                                    .packets_in_rate = (uint32_t)((packets_in - t->packets_in) * 1000 / passed_ms),
+                                    .packets_out_rate = (uint32_t)((packets_out - t->packets_out) * 1000 / passed_ms)};
         add_point(&t->series, &point);
     }
     t->sessions = sessions;
     t->in = in;
     t->out = out;
+    t->packets_in = packets_in;
+    t->packets_out = packets_out;
     t->seen = true;
 }
 

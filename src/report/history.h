@@ -9,10 +9,11 @@
 enum { HISTORY_POINTS = 60, HISTORY_STEP_S = 5, HISTORY_TICK_MS = 1000 };
 
 struct point {
-    uint32_t sessions;     /* open at its end */
-    uint32_t session_rate; /* a second, on average over the step; so are the two below */
-    uint64_t in_rate;      /* bytes from clients (servers, for a backend: what they received) */
-    uint64_t out_rate;     /* bytes to clients (from servers) */
+    uint32_t sessions;                          /* open at its end */
+    uint32_t session_rate;                      /* a second, on average over the step; so are the two below */
+    uint64_t in_rate;                           /* bytes from clients (servers, for a backend: what they received) */
+    uint64_t out_rate;                          /* bytes to clients (from servers) */
+    uint32_t packets_in_rate, packets_out_rate; /* of MQTT */
 };
 
 /* Of one frontend or backend; the oldest point first. */

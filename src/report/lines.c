@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "report/tally.h"
 
 /* While lines are made. */
 struct pass {
@@ -102,6 +103,30 @@ static bool wants(const struct pass *p, const struct row *row)
     return f->sid == LINES_ALL || f->sid == row->sid;
 }
 
+/* ---- MQTT ---- */
+
+static void put_sum(struct line *l, enum column at, enum count from, size_t n)
+{
+    put_u64(l, at, tally_sum(l->row, from, n));
+}
+
+static void put_mqtt(struct line *l)
+{
+    static const enum column versions[MQTT_VERSIONS] = {COLUMN_MQGATE_MQTT31_CUR, COLUMN_MQGATE_MQTT311_CUR,
+                                                        COLUMN_MQGATE_MQTT5_CUR};
+    put_sum(l, COLUMN_MQGATE_MQTT_PACKETS_IN, COUNT_MQTT_UP, MQTT_TYPES);
+    put_sum(l, COLUMN_MQGATE_MQTT_PACKETS_OUT, COUNT_MQTT_DOWN, MQTT_TYPES);
+    put_sum(l, COLUMN_MQGATE_MQTT_PUBLISH_IN, COUNT_MQTT_PUBLISH_UP, MQTT_QOS);
+    put_sum(l, COLUMN_MQGATE_MQTT_PUBLISH_OUT, COUNT_MQTT_PUBLISH_DOWN, MQTT_QOS);
+    for (size_t i = 0; i < MQTT_VERSIONS; i++)
+        put_u64(l, versions[i], row_open(l->row, COUNT_MQTT_SESSIONS + i, COUNT_MQTT_CLOSED + i));
+    put_u64(l, COLUMN_MQGATE_MQTT_CONNACK_ERRORS,
+            tally_sum(l->row, COUNT_MQTT_CONNACK_3 + 1, MQTT_RETURNS - 1) +
+                tally_sum(l->row, COUNT_MQTT_CONNACK_5 + 1, MQTT_REASONS - 1));
+    put_count(l, COLUMN_MQGATE_MQTT_BROKEN, COUNT_MQTT_BROKEN);
+    put_count(l, COLUMN_MQGATE_MQTT_LOOSE, COUNT_MQTT_LOOSE);
+}
+
 /* ---- frontends ---- */
 
 /* What frontends and listeners share. */
@@ -128,6 +153,11 @@ static void put_client_side(struct line *l)
     put_count(l, COLUMN_MQGATE_SOURCES_UNTRACKED, COUNT_SOURCES_UNTRACKED);
     put_count(l, COLUMN_MQGATE_PROXY_ERRORS, COUNT_PROXY_ERRORS);
     put_count(l, COLUMN_MQGATE_NO_SERVER, COUNT_NO_SERVER);
+    put_sum(l, COLUMN_MQGATE_REFUSED, COUNT_REFUSED_PACE, COUNT_REFUSED_HTTP + 1 - COUNT_REFUSED_PACE);
+    put_count(l, COLUMN_MQGATE_PACED, COUNT_PACED);
+    put_count(l, COLUMN_MQGATE_KEEP_ALIVE_ENDED, COUNT_KEEP_ALIVE_ENDED);
+    put_count(l, COLUMN_MQGATE_MAX_AGE_ENDED, COUNT_MAX_AGE_ENDED);
+    put_mqtt(l);
 }
 
 static const char *frontend_status(const struct snap_listener *listener)
@@ -223,6 +253,7 @@ static void put_server_side(struct line *l, uint64_t now_ms)
     put_count(l, COLUMN_SRV_ABRT, COUNT_SERVER_ABORTS);
     put_count(l, COLUMN_CONNECT, COUNT_CONNECTS);
     put_count(l, COLUMN_MQGATE_CARRIED, COUNT_CARRIED);
+    put_mqtt(l);
     put_u64(l, COLUMN_REUSE, 0);
     put_session_rate(l, now_ms);
     l->at[COLUMN_LASTSESS] = (struct value){.kind = VALUE_S32, .s = -1};

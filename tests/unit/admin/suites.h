@@ -6,6 +6,7 @@
 
 TCase *pure_tcase(void); /* no socket, no thread */
 TCase *prom_tcase(void);
+TCase *mqtt_tcase(void);
 TCase *http_tcase(void);
 TCase *slow_tcase(void); /* waits for the timeouts of the real thing */
 
