@@ -219,6 +219,77 @@ def test_figures_and_charts_move_without_reloading(mqgate, serve, browser, pki):
     assert "mqtt.example.com" in certificate and "29" in certificate
 
 
+def with_mqtt(told):
+    """Figures of MQTT in what the page is told."""
+    packets = {"in": {"CONNECT": 12, "PUBLISH": 123456, "SUBSCRIBE": 12, "UNSUBSCRIBE": 1, "PINGREQ": 77, "AUTH": 0},
+               "out": {"CONNACK": 12, "PUBLISH": 654321, "DISCONNECT": 3}}
+    mqtt = {"sessions": {"3.1": 0, "3.1.1": 7, "5": 4}, "connects": {"3.1": 0, "3.1.1": 8, "5": 4}, "packets": packets,
+            "publishes": {"in": {"0": 123000, "1": 450, "2": 6}, "out": {"0": 654000, "1": 321, "2": 0}},
+            "connacks": [{"version": "5", "code": 0, "reason": "Success", "count": 3},
+                         {"version": "3.x", "code": 5, "reason": "Not authorized", "count": 21},
+                         {"version": "5", "code": 0x87, "reason": "Not authorized", "count": 1}],
+            "disconnects": [{"sender": "client", "code": 0, "reason": "Normal disconnection", "count": 5},
+                            {"sender": "gate", "code": 0x8D, "reason": "Keep Alive timeout", "count": 2},
+                            {"sender": "server", "code": None, "reason": "other", "count": 1}],
+            "broken": 2, "loose": 0}
+    listener = told["listeners"][0]
+    listener.update(mqtt=mqtt, refused={"pace": 2, "not_mqtt": 30, "version": 1}, paced=9, keep_alive_ended=2,
+                    max_age_ended=4)
+    listener["stat"].update(mqgate_mqtt_packets_in=123558, mqgate_mqtt_packets_out=654336)
+    listener["history"].update({key: [100, 200, 150, 400] for key in ("sessions", "session_rate", "in_rate", "out_rate",
+                                                                      "packets_in_rate", "packets_out_rate")})
+    told["backends"][0]["servers"][0]["mqtt"] = mqtt
+    return told
+
+
+def table(browser, section):
+    """Its rows as texts, the first cell included."""
+    return browser.look(f"[...document.querySelectorAll('#{section} tbody tr')].map(tr => [...tr.children].map("
+                        "c => (c.querySelector('.tip')?.firstChild || c).textContent))")
+
+
+def test_figures_of_mqtt_are_shown_when_there_are_some(mqgate, browser):
+    gate = mqgate(conf(1883, listener={"protocol": "mqtt"}))
+    show(browser, gate)
+    hidden = "document.querySelector('#mqtt').hidden"
+    charts = "[...document.querySelectorAll('.proxy .chart:not([hidden]) figcaption')].map(c => c.firstChild.textContent)"
+    until(lambda: table(browser, "clients"), "the first answer")
+    assert browser.look(hidden) and "Packets in" not in browser.look(charts)
+    told = with_mqtt(gate.stats())
+    browser.answer(told)
+    browser.click("#now")
+    until(lambda: not browser.look(hidden), "figures of MQTT")
+    assert {"Packets in", "Packets out"} <= set(browser.look(charts))
+    packets = table(browser, "mqtt-packets")
+    assert [row[0] for row in packets] == ["in", "out/s0"]
+    assert packets[0][1:] == ["0", "0", "123558", "654336", "123000", "450", "6", "654000", "321", "0", "12", "12", "1",
+                              "77", "", "2", "0"]
+    assert table(browser, "mqtt-codes")[:5] == [
+        ["in", "CONNACK", "3.x", "the server", "0x05", "Not authorized", "21"],
+        ["in", "CONNACK", "5", "the server", "0x87", "Not authorized", "1"],
+        ["in", "DISCONNECT", "-", "the client", "0x00", "Normal disconnection", "5"],
+        ["in", "DISCONNECT", "-", "mqgate", "0x8D", "Keep Alive timeout", "2"],
+        ["in", "DISCONNECT", "-", "the server", "other", "other", "1"]]
+    client = dict(zip(browser.look("[...document.querySelectorAll('#clients thead th')].map(th => th.textContent)"),
+                      table(browser, "clients")[0]))
+    assert (client["MQTT 3.1"], client["MQTT 3.1.1"], client["MQTT 5"]) == ("0", "7", "4")
+    assert (client["Refused"], client["Waited"], client["Silent"], client["Too old"]) == ("33", "9", "2", "4")
+    for direction, by in ("in", 400), ("out", 800):
+        told["listeners"][0]["mqtt"]["packets"][direction]["PUBLISH"] += by
+    browser.answer(told)
+    browser.click("#now")
+    until(lambda: table(browser, "mqtt-packets")[0][1] != "0", "a rate")
+    browser.screenshot(PICTURES / "mqtt.png")
+    browser.media(colorScheme="dark")
+    browser.screenshot(PICTURES / "mqtt-dark.png")
+    show(browser, gate, viewport=PHONE, hasTouch=True, isMobile=True)
+    browser.answer(told)
+    browser.click("#now")
+    until(lambda: not browser.look(hidden), "figures of MQTT on a phone")
+    assert browser.look("document.documentElement.scrollWidth") == PHONE["width"]
+    browser.screenshot(PICTURES / "mqtt-phone.png")
+
+
 def test_a_certificate_that_expires_soon_is_told_first(mqgate, browser, pki):
     gate = mqgate(conf(1883, listener={"tls": "edge"}, tls=[section("edge", pki.leaf("a.test", expired=True))]))
     show(browser, gate)
@@ -323,7 +394,7 @@ def test_text_is_easy_to_read(mqgate, serve, browser, scheme):
             told["backends"][0]["servers"].append(extra)
     told["backends"][0]["stat"]["status"] = "DOWN"
     told["state"] = "draining"
-    browser.answer(told)
+    browser.answer(with_mqtt(told))
     browser.click("#now")
     until(lambda: browser.look("document.querySelectorAll('tr.backup-going-down').length"), "all colours")
     browser.hover("tr.backend .tip")
@@ -403,12 +474,12 @@ def test_names_and_details_are_text_whatever_they_say(mqgate, browser):
     texts = ("tls", "file", "subject", "issuer", "names", "key", "serial", "not_before", "not_after")
     told["certificates"] = [{**dict.fromkeys(texts, evil), "days_left": 3, "expired": False}]
     told["drain"] = {"why": evil, "done": 3, "total": 10}
-    told["mqtt"] = {"clients": 12345, "why": evil}
-    told["listeners"][0]["mqtt"] = {evil: 1}
+    with_mqtt(told)["listeners"][0]["mqtt"]["connacks"][1]["reason"] = evil
+    told["listeners"][0]["refused"] = {evil: 1}
     browser.answer(told)
     browser.click("#now")
     until(lambda: browser.look("document.title").endswith(evil), "the page to have it")
-    for place in (".tab a", "tr.listener .tip", "#certificates td", "#progress dd", "#mqtt-parts div:last-child h4",
+    for place in (".tab a", "tr.listener .tip", "#certificates td", "#progress dd", "#mqtt-codes .left",
                   "#notices .notice"):
         assert evil in browser.look(f"document.querySelector('{place}').textContent"), place
     assert browser.look("window.caught === undefined && document.images.length === 0 && document.scripts.length === 1")
