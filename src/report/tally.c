@@ -21,8 +21,6 @@ struct teller {
     void *user;
 };
 
-static const char *const version_names[MQTT_VERSIONS] = {"3.1", "3.1.1", "5"};
-
 static void tell(const struct teller *t, enum count which, struct tally tally)
 {
     tally.n = row_sum(t->row, which);
@@ -65,7 +63,7 @@ static void tell_publishes(const struct teller *t, const char *direction, enum c
 static void tell_sessions(const struct teller *t)
 {
     for (unsigned i = 0; i < MQTT_VERSIONS; i++) {
-        const struct tally tally = {.value = {version_names[i]},
+        const struct tally tally = {.value = {mqtt_version_name(MQTT_3_1 + i)},
                                     .n = row_open(t->row, COUNT_MQTT_SESSIONS + i, COUNT_MQTT_CLOSED + i),
                                     .is_kept = true};
         t->fn(t->user, &tally);
@@ -75,7 +73,7 @@ static void tell_sessions(const struct teller *t)
 static void tell_connects(const struct teller *t)
 {
     for (unsigned i = 0; i < MQTT_VERSIONS; i++)
-        tell(t, COUNT_MQTT_SESSIONS + i, (struct tally){.value = {version_names[i]}});
+        tell(t, COUNT_MQTT_SESSIONS + i, (struct tally){.value = {mqtt_version_name(MQTT_3_1 + i)}});
 }
 
 /* ---- codes ---- */

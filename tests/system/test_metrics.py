@@ -35,7 +35,9 @@ NOT_THERE = {
 def gate(mqgate, serve, pki):
     files = pki.leaf("localhost")
     tls = [{"name": "edge", "certificates": [{"chain": files.chain, "key": files.key}]}]
-    return mqgate(conf(serve(Echo).port, backend={"check": {"type": "tcp"}}, tls=tls, listener={"tls": "edge"}))
+    configuration = conf(serve(Echo).port, backend={"check": {"type": "tcp"}}, tls=tls, listener={"tls": "edge"})
+    configuration["listeners"].append({**configuration["listeners"][0], "name": "mqtts", "protocol": "mqtt"})
+    return mqgate(configuration)
 
 
 def scrape(gate, query="", **headers):
