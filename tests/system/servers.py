@@ -208,14 +208,14 @@ def listens(port):
 
 
 class Mosquitto(Process):
-    """MQTT on port, MQTT over WebSocket on ws_port."""
+    """MQTT on port, MQTT over WebSocket on ws_port, for everybody unless `access` says otherwise."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, access="allow_anonymous true\n"):
         super().__init__(directory)
         self.port, self.ws_port = free_port(), free_port()
         (directory / "mosquitto.conf").write_text(
             f"listener {self.port} 127.0.0.1\nlistener {self.ws_port} 127.0.0.1\nprotocol websockets\n"
-            "allow_anonymous true\npersistence false\nuser root\n", encoding="ascii")
+            f"{access}persistence false\nuser root\n", encoding="ascii")
         self.start()
 
     def start(self):

@@ -334,6 +334,21 @@ START_TEST(a_bad_connack_is_bad_where_it_shows)
 }
 END_TEST
 
+START_TEST(types_and_codes_have_names)
+{
+    ck_assert_str_eq(mqtt_type_name(MQTT_CONNECT), "CONNECT");
+    ck_assert_str_eq(mqtt_type_name(MQTT_AUTH), "AUTH");
+    ck_assert_str_eq(mqtt_type_name((enum mqtt_type)16), "");
+    for (unsigned code = 0; code <= UINT8_MAX; code++) {
+        bool is_reason = code == 0 || code == 4 || (code >= 0x80 && code <= 0xA2);
+        ck_assert_msg((*mqtt_reason_name((uint8_t)code) != '\0') == is_reason, "%u", code);
+        ck_assert_msg((*mqtt_return_name((uint8_t)code) != '\0') == (code <= 5), "%u", code);
+    }
+    ck_assert_str_eq(mqtt_reason_name(0x8E), "Session taken over");
+    ck_assert_str_eq(mqtt_return_name(5), "Not authorized");
+}
+END_TEST
+
 TCase *mqtt_tests(void)
 {
     TCase *tc = tcase_create("mqtt");
@@ -345,5 +360,6 @@ TCase *mqtt_tests(void)
     tcase_add_test(tc, a_header_has_the_flags_of_its_type);
     tcase_add_loop_test(tc, a_connack_is_read_as_its_version_says, 0, ARRAY_LEN(acks));
     tcase_add_loop_test(tc, a_bad_connack_is_bad_where_it_shows, 0, ARRAY_LEN(bad_acks));
+    tcase_add_test(tc, types_and_codes_have_names);
     return tc;
 }
