@@ -15,23 +15,31 @@ struct words {
     const char   *text; /* Reason String */
 };
 
+/* What is said where no server can be had. */
+#define NO_SERVER MQTT_RETURN_SERVER_UNAVAILABLE, MQTT_REASON_SERVER_UNAVAILABLE, 0, WS_CLOSE_UNEXPECTED
+
 static const struct words all_words[WHY_COUNT] = {
     [WHY_NOT_MQTT] = {.close = WS_CLOSE_PROTOCOL},
     [WHY_NOT_WEBSOCKET] = {.close = WS_CLOSE_PROTOCOL},
     [WHY_CLIENT_CLOSED] = {.close = WS_CLOSE_NORMAL},
-    [WHY_VERSION] = {1, 0x84, 0, WS_CLOSE_POLICY, "this version of MQTT is not served here"},
-    [WHY_MALFORMED] = {0, 0x81, 0, WS_CLOSE_PROTOCOL, "the CONNECT packet is malformed"},
-    [WHY_TOO_LARGE] = {0, 0x95, 0, WS_CLOSE_TOO_BIG, "the CONNECT packet is too large"},
-    [WHY_CLIENT_ID] = {2, 0x85, 0, WS_CLOSE_POLICY, "a client identifier is required"},
-    [WHY_RATE_LIMIT] = {3, 0x9F, 0, WS_CLOSE_UNEXPECTED, "too many clients connect at once"},
-    [WHY_NO_SERVER] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "no broker is available"},
-    [WHY_QUEUE_TIMEOUT] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker is busy for too long"},
-    [WHY_CONNECT_FAILED] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker cannot be reached"},
-    [WHY_UPGRADE_REFUSED] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker takes no WebSocket"},
-    [WHY_SERVER_HANDSHAKE_FAILED] = {3, 0x88, 0, WS_CLOSE_UNEXPECTED, "the broker cannot be reached"},
-    [WHY_CLIENT_NOT_MQTT] = {0, 0, 0x81, WS_CLOSE_PROTOCOL, "what came is no MQTT packet"},
-    [WHY_SERVER_NOT_MQTT] = {0, 0, 0x80, WS_CLOSE_UNEXPECTED, "the broker sent what is no MQTT packet"},
-    [WHY_KEEP_ALIVE] = {0, 0, 0x8D, WS_CLOSE_POLICY, "nothing came for longer than the keep-alive allows"},
+    [WHY_VERSION] = {MQTT_RETURN_VERSION, MQTT_REASON_VERSION, 0, WS_CLOSE_POLICY,
+                     "this version of MQTT is not served here"},
+    [WHY_MALFORMED] = {0, MQTT_REASON_MALFORMED, 0, WS_CLOSE_PROTOCOL, "the CONNECT packet is malformed"},
+    [WHY_TOO_LARGE] = {0, MQTT_REASON_TOO_LARGE, 0, WS_CLOSE_TOO_BIG, "the CONNECT packet is too large"},
+    [WHY_CLIENT_ID] = {MQTT_RETURN_CLIENT_ID, MQTT_REASON_CLIENT_ID, 0, WS_CLOSE_POLICY,
+                       "a client identifier is required"},
+    [WHY_RATE_LIMIT] = {MQTT_RETURN_SERVER_UNAVAILABLE, MQTT_REASON_RATE_EXCEEDED, 0, WS_CLOSE_UNEXPECTED,
+                        "too many clients connect at once"},
+    [WHY_NO_SERVER] = {NO_SERVER, "no broker is available"},
+    [WHY_QUEUE_TIMEOUT] = {NO_SERVER, "the broker is busy for too long"},
+    [WHY_CONNECT_FAILED] = {NO_SERVER, "the broker cannot be reached"},
+    [WHY_UPGRADE_REFUSED] = {NO_SERVER, "the broker takes no WebSocket"},
+    [WHY_SERVER_HANDSHAKE_FAILED] = {NO_SERVER, "the broker cannot be reached"},
+    [WHY_CLIENT_NOT_MQTT] = {0, 0, MQTT_REASON_MALFORMED, WS_CLOSE_PROTOCOL, "what came is no MQTT packet"},
+    [WHY_SERVER_NOT_MQTT] = {0, 0, MQTT_REASON_UNSPECIFIED, WS_CLOSE_UNEXPECTED,
+                             "the broker sent what is no MQTT packet"},
+    [WHY_KEEP_ALIVE] = {0, 0, MQTT_REASON_KEEP_ALIVE, WS_CLOSE_POLICY,
+                        "nothing came for longer than the keep-alive allows"},
 };
 
 static size_t encode_connack(enum why why, enum mqtt_version version, uint8_t *out, size_t cap)

@@ -49,6 +49,7 @@ enum mqtt_return {
 /* and in a CONNACK or DISCONNECT of 5, section 2.4. */
 enum mqtt_reason {
     MQTT_REASON_NORMAL = 0x00,
+    MQTT_REASON_UNSPECIFIED = 0x80,
     MQTT_REASON_MALFORMED = 0x81,
     MQTT_REASON_VERSION = 0x84,
     MQTT_REASON_CLIENT_ID = 0x85,
