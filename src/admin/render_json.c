@@ -407,11 +407,13 @@ static void put_check(const struct writer *w, const struct health_report *report
 static void put_server(const struct writer *w, const struct line *line)
 {
     const struct snap_server *s = line->server;
+    const struct addr         at = server_address(s->live);
+    char                      text[ADDR_TEXT_MAX];
     begin_item(w->t);
     put_text(w->t, "name", s->conf->name);
-    put_text(w->t, "address", s->conf->address_text);
+    put_text(w->t, "address", addr_is_set(&at) ? addr_format(&at, text) : s->conf->address_text);
     put_text(w->t, "state", server_state_names[server_state(s->live)]);
-    put_bool(w->t, "backup", s->conf->backup);
+    put_bool(w->t, "backup", server_is_backup(s->live));
     put_uint(w->t, "in_flight", server_in_flight(s->live));
     put_uint(w->t, "max_connections", server_max_connections(s->live));
     put_counts(w->t, s->row, server_counts, ARRAY_LEN(server_counts));

@@ -134,7 +134,7 @@ static void put_states(struct collected *c, const struct line *line, size_t fami
 /* As HAProxy's exporter has it: a weight of 0 is no draining. */
 static const char *server_status(const struct server *server)
 {
-    if (server_admin(server) == SERVER_MAINT)
+    if (server_is_in_maintenance(server))
         return "MAINT";
     if (server_state(server) == SERVER_DOWN)
         return "DOWN";
@@ -170,7 +170,7 @@ static const char *check_verdict(const struct collected *c, const struct snap_ba
     const struct health        *health = c->view->health;
     const struct health_report *r =
         health != NULL ? health_report(health, (size_t)(b - c->view->snap->backends), server) : NULL;
-    bool runs = r != NULL && r->checked && !r->disabled && server_admin(b->servers[server].live) != SERVER_MAINT;
+    bool runs = r != NULL && r->checked && !r->disabled && !server_is_in_maintenance(b->servers[server].live);
     return runs ? probe_status_names[r->last.status] : "";
 }
 
@@ -402,6 +402,22 @@ static void put_certificate(void *user, const char *section, const struct tls_ce
     text_fini(&sample);
 }
 
+static void put_dns_counter(const struct writer *w, const char *name, uint64_t n, const char *help)
+{
+    if (put_head(w, "", name, PROM_COUNTER, help))
+        text_add(w->out, "%s %" PRIu64 "\n", name, n);
+}
+
+static void put_dns(const struct view *view, const struct writer *w)
+{
+    const struct dns_figures f = view->dns != NULL ? dns_figures(view->dns) : (struct dns_figures){0};
+    put_gauge(w, "mqgate_dns_names", f.names, "Names of servers that are looked up.");
+    put_gauge(w, "mqgate_dns_names_failing", f.failing, "Of these, without a good answer to the last question.");
+    put_dns_counter(w, "mqgate_dns_questions_total", f.counts.asked, "Questions to name servers.");
+    put_dns_counter(w, "mqgate_dns_nothing_total", f.counts.none, "Answers that there is no such name.");
+    put_dns_counter(w, "mqgate_dns_failures_total", f.counts.failed, "Questions without an answer, or with an error.");
+}
+
 static void put_own_process(const struct view *view, const struct writer *w)
 {
     struct text certificates = {0};
@@ -410,6 +426,7 @@ static void put_own_process(const struct view *view, const struct writer *w)
     put_gauge(w, "mqgate_accepting", view->accepting, "1 while listeners take new clients.");
     for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
         put_worker_counter(view, w, i);
+    put_dns(view, w);
     certificates_each(view, put_certificate, &certificates);
     put_collected(w, "mqgate_", "certificate_not_after_seconds", PROM_GAUGE,
                   "When the certificate expires, seconds since 1970.", &certificates);

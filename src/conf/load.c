@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "conf/load_walk.h"
 #include "conf/report.h"
+#include "conf/servers.h"
 
 static uint32_t usable_cpus(uint32_t most)
 {
@@ -39,12 +40,8 @@ static bool complete(struct conf *conf)
         conf->global.node = host_name(conf->arena);
     conf->global.control_mode = (mode_t)strtoul(conf->global.control_mode_text, NULL, 8);
     for (size_t i = 0; i < conf->n_backends; i++) {
-        for (size_t j = 0; j < conf->backends[i].n_servers; j++) {
-            struct conf_server *server = &conf->backends[i].servers[j];
-            server->source_auto = !addr_is_set(&server->source);
-            if (!addr_parse(server->address_text, &server->address))
-                return false;
-        }
+        if (!servers_expand(&conf->backends[i], conf->arena))
+            return false;
     }
     return conf->global.node != NULL;
 }

@@ -108,10 +108,16 @@ struct conf_tls_client {
     enum conf_tls_version min_version;
 };
 
+/* An SRV record stands for as many servers as it names; each of them has one of these places. */
+enum { CONF_SERVERS_MAX = 64, CONF_SRV_SLOTS = 16 };
+
 struct conf_server {
     const char                   *name;
     const char                   *address_text; /* as written */
-    struct addr                   address;
+    struct addr                   address;      /* not set: DNS knows */
+    const char                   *host;         /* NULL: the address is fixed; else the name to look up */
+    uint16_t                      port;         /* of host; 0: host names an SRV record */
+    uint8_t                       slot;         /* of an SRV record: 0..CONF_SRV_SLOTS - 1 */
     enum conf_proxy_out           send_proxy;
     uint32_t                      weight; /* 0..256 */
     bool                          backup;
@@ -137,8 +143,10 @@ struct conf_check {
 struct conf_backend {
     const char         *name;
     enum conf_balance   balance;
-    struct conf_server *servers;
-    size_t              n_servers; /* at least 1 */
+    struct conf_server *written; /* the servers as they stand in the file */
+    size_t              n_written;
+    struct conf_server *servers;   /* the same, with every slot of an SRV record one of its own: name1, name2, ... */
+    size_t              n_servers; /* 1..CONF_SERVERS_MAX */
     struct conf_check   check;
     uint32_t            tries; /* at least 1 */
 };
@@ -186,6 +194,13 @@ struct conf_listener {
     struct conf_ws             ws;
 };
 
+/* How host names of servers are looked up. */
+struct conf_resolver {
+    struct addr *servers;
+    size_t       n_servers; /* 0: those of /etc/resolv.conf */
+    uint32_t     hold_ms;
+};
+
 struct conf_admin {
     struct addr            bind; /* not set: no admin listener */
     const char            *health_uri;
@@ -208,6 +223,7 @@ struct conf {
     size_t                  n_tls_clients;
     struct conf_backend    *backends;
     size_t                  n_backends; /* at least 1 */
+    struct conf_resolver    resolver;
     struct conf_admin       admin;
     struct arena           *arena; /* owns every byte above */
 };

@@ -1,7 +1,10 @@
 #include "conf/syntax.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
+
+#include "conf/servers.h"
 
 #define DIGITS     "0123456789"
 #define LETTERS    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -94,18 +97,41 @@ enum value_result syntax_protocol_name(const char *text)
     return ok_if(len >= 1 && len <= 255); /* RFC 7301, section 3.1 */
 }
 
-static bool looks_like_host_and_port(const char *text)
+/* RFC 1035, section 2.3.4; an underscore is for services, and some hosts have one. The name ends with none of these. */
+static bool is_dns_name(const char *name, size_t len)
 {
-    size_t host = strspn(text, DIGITS LETTERS "-_.");
-    return host > 0 && text[host] == ':' && text[host + 1] != '\0' && is_made_of(text + host + 1, DIGITS) &&
-           strcspn(text, LETTERS) < host;
+    if (len > 0 && name[len - 1] == '.')
+        len--;
+    for (size_t at = 0; len <= 253;) {
+        size_t label = strspn(name + at, DIGITS LETTERS "-_");
+        if (label == 0 || label > 63)
+            return false;
+        at += label;
+        if (at == len)
+            return true;
+        if (name[at++] != '.')
+            return false;
+    }
+    return false;
+}
+
+/* Without any letter it is a mistyped IPv4 address. */
+static bool is_host_and_port(const char *text)
+{
+    const char *colon = strchr(text, ':');
+    size_t      host = colon != NULL ? (size_t)(colon - text) : 0;
+    char        loopback[32];
+    if (host == 0 || !is_dns_name(text, host) || strcspn(text, LETTERS) >= host)
+        return false;
+    (void)snprintf(loopback, sizeof loopback, "127.0.0.1%s", colon);
+    return strlen(colon) <= 6 && address_with_port(loopback);
 }
 
 enum value_result syntax_server_address(const char *text)
 {
-    if (address_with_port(text))
-        return VALUE_OK;
-    return strncmp(text, "srv:", 4) == 0 || looks_like_host_and_port(text) ? VALUE_NOT_AVAILABLE : VALUE_BAD;
+    if (strncmp(text, SERVERS_SRV_PREFIX, sizeof SERVERS_SRV_PREFIX - 1) == 0 && strchr(text + 4, ':') == NULL)
+        return ok_if(is_dns_name(text + 4, strlen(text + 4)));
+    return ok_if(address_with_port(text) || is_host_and_port(text));
 }
 
 enum value_result syntax_percent(const char *text)

@@ -14,7 +14,7 @@ enum value_result syntax_uri_path(const char *text);       /* without a query */
 enum value_result syntax_request_target(const char *text); /* with or without a query */
 enum value_result syntax_credentials(const char *text);    /* "user:hash" */
 enum value_result syntax_protocol_name(const char *text);
-enum value_result syntax_server_address(const char *text); /* a DNS name is not available */
+enum value_result syntax_server_address(const char *text); /* IP or host and port, or "srv:" and a name */
 enum value_result syntax_percent(const char *text);
 enum value_result syntax_mqtt_version(const char *text); /* "3.1", "3.1.1", "5" */
 enum value_result syntax_file_mode(const char *text);

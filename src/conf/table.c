@@ -129,14 +129,34 @@ static const struct option global_options[] = {
 
 static const struct section global_section = {global_options, NULL, sizeof(struct conf_global)};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_resolver, field)
+
 static const struct option resolver_options[] = {
-    {"servers", OPTION_ADDRESSES, NOT_YET, .min = 0, .max = 8, .def = "",
-     .doc = "Name servers to ask. None: those of /etc/resolv.conf."},
-    {"hold", OPTION_DURATION, NOT_YET, .min = SECOND, .max = LONGEST, .def = "5s",
-     .doc = "How long an answer is used before the name is looked up again."},
+    {"servers", OPTION_ADDRESSES, AT(servers), .min = 0, .max = 8, .def = "",
+     .doc = "Name servers to ask. None: those of /etc/resolv.conf, with its search domains, as they are when mqgate "
+            "starts. Host names that /etc/hosts has are found there."},
+    {"hold", OPTION_DURATION, AT(hold_ms), .min = SECOND, .max = LONGEST, .def = "5s",
+     .doc = "How long an answer is good at the most: a name is asked for again when its TTL is over, after a second at "
+            "the least and after this long at the latest. While no name server answers, or they answer with an error, "
+            "the last good answer stays. An answer that a name does not exist, or has no addresses, must hold for this "
+            "long before the servers lose theirs; a target that an SRV record no longer names leaves at once."},
     {0}};
 
-static const struct section resolver_section = {resolver_options, NULL, 0};
+static bool resolver_ports_are_set(const void *section)
+{
+    const struct conf_resolver *resolver = section;
+    for (size_t i = 0; i < resolver->n_servers; i++) {
+        if (addr_port(&resolver->servers[i]) == 0)
+            return false;
+    }
+    return true;
+}
+
+static const struct rule resolver_rules[] = {
+    {"servers", resolver_ports_are_set, "found port 0; a name server has a port from 1 to 65535"}, {0}};
+
+static const struct section resolver_section = {resolver_options, resolver_rules, sizeof(struct conf_resolver)};
 
 #undef AT
 #define AT(field) .offset = offsetof(struct conf_admin, field)
@@ -208,7 +228,7 @@ static const struct option root_options[] = {
      .doc = "How TLS is spoken to servers; servers refer to a section by its name."},
     {"backends", OPTION_LIST, AT(backends), .min = 1, .max = 256, .required = true, .section = &conf_section_backend,
      .doc = "Groups of servers that do the same, and how their health is checked."},
-    {"resolver", OPTION_GROUP, NOT_YET, .section = &resolver_section,
+    {"resolver", OPTION_GROUP, AT(resolver), .section = &resolver_section,
      .doc = "How host names of servers are looked up."},
     {"admin", OPTION_GROUP, AT(admin), .section = &admin_section, .doc = "Health and statistics over HTTP."},
     {0}};

@@ -1,4 +1,5 @@
 /* One entry of backends: servers and how they are checked. */
+#include "conf/servers.h"
 #include "conf/syntax.h"
 #include "conf/table.h"
 #include "conf/units.h"
@@ -25,9 +26,15 @@ static const struct option server_options[] = {
     {"name", OPTION_STRING, AT(name), .required = true, .max = 64, .check = syntax_name, .allowed = SYNTAX_NAME_ALLOWED,
      .doc = "The name in logs, statistics and commands; no two servers of a backend have the same."},
     {"address", OPTION_STRING, AT(address_text), .required = true, .max = 255, .check = syntax_server_address,
-     .allowed = "an IP address and port such as \"127.0.0.1:1883\" or \"[::1]:1883\"",
-     .doc = "The IP address and port of the server. A host name, or \"srv:\" and the name of an SRV record, is not "
-            "available in this version."},
+     .allowed = "an IP address or host name with a port such as \"127.0.0.1:1883\", \"[::1]:1883\" or "
+                "\"emqx.example.net:1883\", or \"srv:\" and a name such as \"srv:_mqtt._tcp.example.net\"",
+     .doc = "Where the server is. A host name is looked up as resolver says; of several addresses the one in use is "
+            "kept while it is among them, else the first is taken, and one of IPv6 only where there is none of IPv4. "
+            "\"srv:\" takes the targets of an SRV record for as many servers, at most 16: the entry then stands for 16 "
+            "servers, named after it with 1 to 16 behind the name, those without a target in maintenance. A target "
+            "keeps its place for as long as the record names it. Targets of the lowest priority number are used, the "
+            "others are backups. The targets' weights become the servers'; where one is above 256 all are scaled down, "
+            "and 0 becomes 1. A server without an address gets no sessions and is not checked."},
     {"send_proxy", OPTION_ENUM, AT(send_proxy), .choices = proxy_outs, .def = "off",
      .doc = "Whether the connection begins with a PROXY header that tells the server who the client is, in version 1 "
             "(text) or 2 (binary). Version 2 carries the facts of the client's TLS too: version, cipher, common name "
@@ -106,11 +113,18 @@ static const struct option backend_options[] = {
             "the CONNECT is read and has one; else by the address. With these two a client whose server is full waits "
             "for it, at most timeouts.queue, and one whose server is down or cannot be reached goes to the one that is "
             "next for it."},
-    {"servers", OPTION_LIST, AT(servers), .required = true, .min = 1, .max = 64, .section = &server_section,
+    {"servers", OPTION_LIST, AT(written), .required = true, .min = 1, .max = CONF_SERVERS_MAX,
+     .section = &server_section,
      .doc = "The servers, in the order that \"local-first\" and backups are tried in."},
     {"check", OPTION_GROUP, AT(check), .section = &check_section, .doc = "How the health of the servers is checked."},
     {"tries", OPTION_U32, AT(tries), .min = 1, .max = 64, .def = "3",
      .doc = "Servers that are tried for one session before its client is turned away."},
     {0}};
 
-const struct section conf_section_backend = {backend_options, NULL, sizeof(struct conf_backend)};
+static const struct rule backend_rules[] = {
+    {"servers", servers_fit, "more than 64 servers; each \"srv:\" stands for 16 of them"},
+    {"servers", servers_have_names,
+     "a name of a \"srv:\" server with 1 to 16 behind it is another server's, or longer than 64 bytes"},
+    {0}};
+
+const struct section conf_section_backend = {backend_options, backend_rules, sizeof(struct conf_backend)};

@@ -12,6 +12,9 @@ _Static_assert(offsetof(struct conf_networks, n) == offsetof(struct vector, n), 
 _Static_assert(offsetof(struct conf_listener, n_bind) - offsetof(struct conf_listener, bind) ==
                    offsetof(struct vector, n),
                "bind and n_bind are a vector");
+_Static_assert(offsetof(struct conf_resolver, n_servers) - offsetof(struct conf_resolver, servers) ==
+                   offsetof(struct vector, n),
+               "servers and n_servers are a vector");
 
 bool value_is_array(enum option_type type)
 {

@@ -89,11 +89,10 @@ static const char *resolved(struct import *im, struct line *line, const char *ho
     if (addr_parse_ip(host, &addr) || import_has_variable(host))
         return host;
     if (!im->ops->resolve(host, text)) {
-        line_lose(im->arena, line, "mqgate takes addresses in this version, and \"%s\" has none here; write one", host);
+        line_lose(im->arena, line, "mqgate listens on addresses, and \"%s\" has none here; write one", host);
         return NULL;
     }
-    line_note(im->arena, line, "mqgate takes no host names in this version: %s is the address of \"%s\" now", text,
-              host);
+    line_note(im->arena, line, "mqgate listens on addresses: %s is the address of \"%s\" now", text, host);
     return import_copy(im->arena, text, strlen(text));
 }
 
@@ -135,11 +134,7 @@ const char *import_server_address(struct import *im, struct line *line, const ch
         line_lose(im->arena, line, "it has no address of its own; write one");
         return NULL;
     }
-    const char *text = join(im, parts.host, parts.port);
-    if (import_can("backends.servers.address", text))
-        return text;
-    const char *host = resolved(im, line, parts.host);
-    return host != NULL ? import_fit(im, line, "backends.servers.address", join(im, host, parts.port)) : NULL;
+    return import_fit(im, line, "backends.servers.address", join(im, parts.host, parts.port));
 }
 
 const char *import_ip(struct import *im, struct line *line, const char *word)

@@ -12,7 +12,7 @@ static const struct {
     const char *kind, *why;
 } left_behind[] = {{"peers", "mqgate shares no tables with other nodes"},
                    {"mailers", "mqgate sends no mail; its log and metrics tell of servers that go down"},
-                   {"resolvers", "mqgate asks the name servers of the system"},
+                   {"resolvers", "mqgate asks the system's name servers; write others into resolver.servers"},
                    {"userlist", "users who may see the statistics are in admin.stats_auth"},
                    {"cache", "mqgate keeps no answers"},
                    {"program", "let systemd, or another supervisor, start it"},

@@ -92,7 +92,7 @@ const struct param bind_table[] = {
 #define CHECK_FACTS "a check goes to the server as its sessions do, or to check.address in plain"
 #define NO_PASSIVE  "only checks tell whether a server is up"
 #define NO_STICKY   "mqgate keeps no table of who went where"
-#define NO_DNS      "mqgate looks a name up by itself where it takes one"
+#define NO_DNS      "mqgate looks names up as its resolver section says"
 
 const struct param server_table[] = {
     {"check", 0, PARAM_CONST, SERVER(check), ON},

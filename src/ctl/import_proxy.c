@@ -417,7 +417,7 @@ static const struct keyword keywords[] = {
     LOSE("no log", "mqgate's log is one for all listeners; global.log.access says what it has"),
     LOSE("capture", FOR_HTTP),
     LOSE("unique-id-format", "send_proxy = \"v2\" carries a unique id of mqgate's own"),
-    LOSE("server-template", "write each server; there is no template"),
+    LOSE("server-template", "write each server, or one whose address is \"srv:\" and the SRV record's name"),
     LOSE("use-server", "mqgate chooses servers by backends.balance alone"),
     LOSE("dispatch", "write it as a server"),
     LOSE("hash-type", "a server that comes or goes moves only its own share of the clients, as \"consistent\" does"),

@@ -79,7 +79,7 @@ static enum condition_state server_is_removable(void *owner, const char *of, str
         err_set(why, "No such server.");
         return CONDITION_NEVER;
     }
-    if (server_admin(server) != SERVER_MAINT) {
+    if (!server_is_in_maintenance(server)) {
         err_set(why, "Only servers in maintenance mode can be removed.");
         return CONDITION_NEVER;
     }

@@ -23,6 +23,7 @@
 #include "daemon/notify.h"
 #include "daemon/privileges.h"
 #include "daemon/proxies.h"
+#include "dns/dns.h"
 #include "engine/engine.h"
 #include "health/checker.h"
 #include "net/listener.h"
@@ -42,6 +43,7 @@ struct process {
     struct ev_loop     *loop;
     struct engine      *engine;
     struct health      *health;
+    struct dns         *dns;
     struct admin       *admin;
     struct control     *control; /* NULL: none */
     struct view         view;
@@ -67,6 +69,18 @@ static void on_server_changed(void *user)
 {
     const struct process *p = user;
     engine_servers_changed(p->engine);
+}
+
+static void on_address(void *user, size_t backend, size_t server, const struct addr *was, const char *by)
+{
+    const struct process *p = user;
+    health_address_changed(p->health, backend, server, was, by);
+}
+
+static void on_weight(void *user, size_t backend, size_t server)
+{
+    const struct process *p = user;
+    health_server_changed(p->health, backend, server);
 }
 
 static void on_server_failed(struct ev_loop *loop, ev_async *watcher, int revents)
@@ -201,13 +215,13 @@ static int open_control(struct process *p, const struct privileges *who, struct 
     return 0;
 }
 
-/* Descriptors that are not sessions': loops and their eventfds, listeners, admin, control, checks, logs, and some to
- * spare. */
+/* Descriptors that are not sessions': loops and their eventfds, listeners, admin, control, checks, DNS, logs, and some
+ * to spare. */
 static size_t fixed_descriptors(const struct process *p)
 {
-    enum { A_WORKER = 4, SPARE = 48 };
-    size_t n = SPARE + p->conf->global.workers * A_WORKER + engine_listening_sockets(p->snap) + ADMIN_CONNECTIONS_MAX +
-               CONTROL_CLIENTS_MAX;
+    enum { A_WORKER = 4, NAME_SERVERS = 16, SPARE = 48 }; /* a name server may be asked by UDP and TCP at a time */
+    size_t n = SPARE + NAME_SERVERS + p->conf->global.workers * A_WORKER + engine_listening_sockets(p->snap) +
+               ADMIN_CONNECTIONS_MAX + CONTROL_CLIENTS_MAX;
     for (size_t i = 0; i < p->conf->n_backends; i++)
         n += p->conf->backends[i].n_servers;
     return n;
@@ -240,6 +254,7 @@ static int make_view(struct process *p, struct err *err)
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     p->view.snap = p->snap;
     p->view.health = p->health;
+    p->view.dns = p->dns;
     p->view.engine = p->engine;
     p->view.log = &p->log;
     p->view.state = "running";
@@ -267,6 +282,7 @@ static void register_commands(struct process *p)
     control_register(p->control, report_commands, &p->view);
     control_register(p->control, engine_commands, p->engine);
     control_register(p->control, health_commands, p->health);
+    control_register(p->control, dns_commands, p->dns);
 }
 
 static int start_admin(struct process *p, struct err *err)
@@ -290,6 +306,9 @@ static int start_all(struct process *p, struct err *err)
         err_set(err, "out of memory");
         return -1;
     }
+    p->dns = dns_new(p->loop, p->snap, &p->log, (struct dns_listener){on_address, on_weight, p}, err);
+    if (p->dns == NULL)
+        return -1;
     if (make_view(p, err) != 0)
         return -1;
     register_commands(p);
@@ -331,6 +350,7 @@ static void close_all(struct process *p)
     control_close(p->control);
     admin_close(p->admin);
     sock_close(p->admin_fd);
+    dns_free(p->dns);
     health_free(p->health);
     engine_free(p->engine);
     if (p->has_pid_file)

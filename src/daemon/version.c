@@ -6,6 +6,7 @@
 #include "admin/httpd.h"
 #include "conf/load.h"
 #include "config.h"
+#include "dns/resolver.h"
 #include "tls/context.h"
 
 void version_put_libraries(struct text *out)
@@ -14,6 +15,7 @@ void version_put_libraries(struct text *out)
     text_add(out, "%s\n", tls_library_version());
     text_add(out, "libconfig %s\n", conf_library_version());
     text_add(out, "libmicrohttpd %s\n", admin_library_version());
+    text_add(out, "c-ares %s\n", resolver_library_version());
 #ifdef HAVE_SYSTEMD
     text_puts(out, "with systemd notification\n");
 #else

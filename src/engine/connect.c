@@ -87,9 +87,9 @@ static enum step start_connect(struct session *s)
         count_server(s, COUNT_RETRIES, 1);
     if (s->n_tries == 0)
         s->wait_ms = (uint32_t)(s->worker->now_ms - s->begun_ms);
-    int fd = open_socket(s->worker, conf, &to);
-    if (fd < 0)
-        return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
+    int fd = addr_is_set(&to) ? open_socket(s->worker, conf, &to) : -1;
+    if (fd < 0) /* DNS may have taken the address since the server was picked */
+        return connect_try_failed(s, addr_is_set(&to) ? errno : EHOSTUNREACH, WHY_CONNECT_FAILED);
     count_server(s, COUNT_CONNECTS_BEGUN, 1);
     sock_tune(fd, &options);
     if (addr_is_loopback(&to))
@@ -321,21 +321,24 @@ static enum step reached(struct session *s)
     return session_step_to(s, ST_SERVER_HEAD);
 }
 
-/* The name in the certificate that is expected, and sent as SNI unless it is an address. */
-static const char *server_host(const struct snap_server *server, char text[ADDR_TEXT_MAX])
+/* The name in the certificate that is expected, and sent as SNI unless it is an address. Whoever was connected to
+ * before DNS put another host in that place does not have its name, and another try is made. */
+static const char *expected_name(const struct snap_server *server, char text[SERVER_HOST_MAX])
 {
     const char *sni = server->conf->tls->sni;
     struct addr at = server_address(server->live);
-    return sni[0] != '\0' ? sni : addr_format_ip(&at, text);
+    if (sni[0] != '\0')
+        return sni;
+    return server_host(server->live, text)[0] != '\0' ? text : addr_format_ip(&at, text);
 }
 
 static enum step greeted(struct session *s)
 {
     const struct snap_server *server = session_server(s);
-    char                      text[ADDR_TEXT_MAX];
+    char                      text[SERVER_HOST_MAX];
     if (server->tls == NULL)
         return reached(s);
-    if (!stream_start_client(&s->side[SERVER].stream, server->tls, server_host(server, text)))
+    if (!stream_start_client(&s->side[SERVER].stream, server->tls, expected_name(server, text)))
         return session_step_fail(s, WHY_NO_MEMORY);
     return session_step_to(s, ST_SERVER_HANDSHAKE);
 }

@@ -129,6 +129,55 @@ void announce_admin(struct log *log, const struct snap_backend *backend, const s
     log_line(log, now == SERVER_MAINT && was == SERVER_READY ? SYSLOG_ALERT : SYSLOG_NOTICE, l.at, l.len);
 }
 
+static const char *ip_or_none(const struct addr *at, char text[ADDR_TEXT_MAX])
+{
+    return addr_is_set(at) ? addr_format_ip(at, text) : "(none)";
+}
+
+/* HAProxy tells of the address, and then of the server that it brings back. */
+static void write_address(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                          const struct addr *was, const char *by)
+{
+    struct line       l = {.len = 0};
+    char              from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX], host[SERVER_HOST_MAX];
+    const struct addr is = server_address(server->live);
+    if (addr_is_set(&is)) {
+        add(&l, "%s/%s changed its IP from %s to %s by %s.", backend->conf->name, server->conf->name,
+            ip_or_none(was, from), ip_or_none(&is, to), by);
+        log_line(log, SYSLOG_NOTICE, l.at, l.len);
+    }
+    if (addr_is_set(was) && addr_is_set(&is))
+        return;
+    l.len = 0;
+    add_name(&l, backend, server);
+    if (addr_is_set(&is)) {
+        add(&l, " ('%s') is UP/READY (resolves again).", server_host(server->live, host));
+    } else if (is_down(server)) {
+        add(&l, " was DOWN and now enters maintenance (DNS NX status).");
+    } else {
+        add(&l, " is going DOWN for maintenance (DNS NX status)");
+        add_left(&l, backend, server, true);
+    }
+    log_line(log, SYSLOG_NOTICE, l.at, l.len);
+}
+
+void announce_address(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                      const struct addr *was, const char *by)
+{
+    const struct addr is = server_address(server->live);
+    char              host[SERVER_HOST_MAX], from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
+    enum log_level    level = addr_is_set(&is) ? LEVEL_INFO : LEVEL_WARN;
+    if (!log_wants(log, level))
+        return;
+    if (log_is_tcplog(log))
+        write_address(log, backend, server, was, by);
+    else
+        LOG_AT(log, level, "server_address", LOG_STR("backend", backend->conf->name),
+               LOG_STR("server", server->conf->name), LOG_STR("address", addr_format(&is, to)),
+               LOG_STR("was", addr_format(was, from)),
+               LOG_STR("host", server_host(server->live, host)[0] != '\0' ? host : NULL), LOG_STR("by", by));
+}
+
 void announce_backend(struct log *log, const char *name, bool up)
 {
     char line[LOG_LINE_MAX];

@@ -13,6 +13,9 @@ void announce_server(struct log *log, const struct snap_backend *backend, const 
 /* An operator took it out, or put it back; it is so already. Only where the log has HAProxy's texts. */
 void announce_admin(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
                     enum server_admin was);
+/* Its address has changed, or is there, or is gone; was: the one before. by: who did it. */
+void announce_address(struct log *log, const struct snap_backend *backend, const struct snap_server *server,
+                      const struct addr *was, const char *by);
 /* As a whole: it has a server that is up, or it has none left. */
 void announce_backend(struct log *log, const char *name, bool up);
 

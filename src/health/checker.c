@@ -14,7 +14,8 @@ struct checked_server {
     struct checked_backend   *backend;
     struct server            *live;
     const struct conf_server *conf;
-    struct probe             *probe; /* owned; NULL: checks are off */
+    struct probe             *probe;                 /* owned; NULL: checks are off */
+    char                      host[SERVER_HOST_MAX]; /* the name that the probe expects */
     ev_timer                  next;
     uint64_t                  started_ms; /* the last check */
     uint64_t                  due_ms;     /* the next check, unless one is running */
@@ -104,7 +105,8 @@ static void level_move(uint32_t *level, bool passed, const struct conf_check *ch
 
 static bool is_checked(const struct checked_server *s)
 {
-    return s->probe != NULL && !s->report.disabled && server_admin(s->live) != SERVER_MAINT;
+    return s->probe != NULL && !s->report.disabled && server_admin(s->live) != SERVER_MAINT &&
+           server_has_address(s->live);
 }
 
 static bool is_settled(const struct checked_server *s)
@@ -195,7 +197,7 @@ void health_note_failures(struct health *h)
 }
 
 /* Elsewhere than at the server's own port neither PROXY header nor TLS is expected, and no source is asked for. */
-static struct probe_target target_of(const struct checked_server *s, const struct snap_server *snap)
+static struct probe_target target_of(struct checked_server *s, const struct snap_server *snap)
 {
     const struct conf_check *check = &s->backend->conf->check;
     struct probe_target      target = {.to = check->address,
@@ -211,7 +213,7 @@ static struct probe_target target_of(const struct checked_server *s, const struc
     target.send_proxy = s->conf->send_proxy;
     target.tls = snap->tls;
     if (s->conf->tls != NULL)
-        target.tls_name = s->conf->tls->sni;
+        target.tls_name = s->conf->tls->sni[0] != '\0' ? s->conf->tls->sni : server_host(snap->live, s->host);
     return target;
 }
 
@@ -222,6 +224,7 @@ static bool server_begin(struct checked_server *s, const struct snap_server *sna
     s->live = snap->live;
     s->conf = snap->conf;
     s->report.history.last_change_ms = clock_mono_ms();
+    s->report.history.down = !server_has_address(s->live);
     ev_init(&s->next, on_next);
     if (check->type == CHECK_NONE) {
         probe_result_set(&s->report.last, PROBE_UNK, "%s", "");
@@ -250,7 +253,7 @@ static bool backend_begin(struct health *h, struct checked_backend *b, const str
             return false;
     }
     b->history.last_change_ms = clock_mono_ms();
-    b->is_known = b->is_up = b->conf->check.type == CHECK_NONE;
+    b->is_known = b->is_up = b->conf->check.type == CHECK_NONE && pool_is_healthy(b->pool);
     return true;
 }
 
@@ -271,7 +274,7 @@ static bool begin_all(struct health *h)
         servers += h->backends[i].conf->n_servers;
     }
     for (size_t i = 0; i < h->n_servers; i++) {
-        if (h->servers[i].probe != NULL)
+        if (is_checked(&h->servers[i]))
             schedule(&h->servers[i], 0);
     }
     return true;
@@ -345,20 +348,25 @@ static void resume_checks(struct checked_server *s)
         schedule(s, 0);
 }
 
+/* Nothing is known of it, and its first check decides. */
+static void begin_anew(struct checked_server *s)
+{
+    s->report.level = s->backend->conf->check.rise;
+    server_set_state(s->live, s->probe != NULL ? SERVER_UNKNOWN : SERVER_UNCHECKED);
+    resume_checks(s);
+}
+
 static void set_admin(struct checked_server *s, enum server_admin admin)
 {
     enum server_admin was = server_admin(s->live);
     server_set_admin(s->live, admin);
     if (admin == was)
         return;
-    if (admin == SERVER_MAINT) {
+    if (admin == SERVER_MAINT)
         stop_checks(s);
-    } else if (was == SERVER_MAINT) {
-        s->report.level = s->backend->conf->check.rise;
-        server_set_state(s->live, s->probe != NULL ? SERVER_UNKNOWN : SERVER_UNCHECKED);
-        resume_checks(s);
-    }
-    history_change(&s->report.history, admin == SERVER_MAINT, false);
+    else if (was == SERVER_MAINT)
+        begin_anew(s);
+    history_change(&s->report.history, admin == SERVER_MAINT || !server_has_address(s->live), false);
     announce_admin(s->health->log, snap_backend_of(s), snap_server_of(s), was);
 }
 
@@ -411,18 +419,43 @@ void health_act(struct health *h, size_t backend, size_t server, enum health_act
     health_server_changed(h, backend, server);
 }
 
-bool health_set_address(struct health *h, size_t backend, size_t server, const struct addr *address)
+/* It is another server under an old name: it stays what it was until its first check, which decides alone. */
+static void check_elsewhere(struct checked_server *s)
+{
+    const struct conf_check *check = &s->backend->conf->check;
+    if (s->probe == NULL || !renew_probe(s))
+        return;
+    if (server_state(s->live) != SERVER_UNKNOWN)
+        s->report.level = server_state(s->live) == SERVER_DOWN ? check->rise - 1 : check->rise;
+    resume_checks(s);
+}
+
+void health_address_changed(struct health *h, size_t backend, size_t server, const struct addr *was, const char *by)
 {
     struct checked_server *s = server_at(h, backend, server);
-    char                   text[ADDR_TEXT_MAX];
-    if (!server_set_address(s->live, address))
-        return false;
-    log_warn(h->log, "server_address", LOG_STR("backend", s->backend->conf->name), LOG_STR("server", s->conf->name),
-             LOG_STR("address", addr_format(address, text)), LOG_STR("by", "operator"));
-    if (s->probe != NULL && renew_probe(s))
-        resume_checks(s);
+    bool                   had = addr_is_set(was), has = server_has_address(s->live);
+    if (had && has) {
+        check_elsewhere(s);
+    } else if (has) {
+        if (s->probe != NULL)
+            (void)renew_probe(s); /* without memory it asks where the server was before, and goes on failing */
+        begin_anew(s);
+    } else {
+        stop_checks(s);
+    }
+    if (had != has)
+        history_change(&s->report.history, !has || server_admin(s->live) == SERVER_MAINT,
+                       had && server_state(s->live) == SERVER_UP);
+    announce_address(h->log, snap_backend_of(s), snap_server_of(s), was, by);
     health_server_changed(h, backend, server);
-    return true;
+}
+
+void health_set_address(struct health *h, size_t backend, size_t server, const struct addr *address)
+{
+    struct server *live = server_at(h, backend, server)->live;
+    struct addr    was = server_address(live);
+    server_set_address(live, address);
+    health_address_changed(h, backend, server, &was, "operator");
 }
 
 void health_server_changed(struct health *h, size_t backend, size_t server)

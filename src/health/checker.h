@@ -68,8 +68,12 @@ enum health_action {
     HEALTH_DOWN
 };
 void health_act(struct health *h, size_t backend, size_t server, enum health_action action);
-/* For new connections and checks; the old connections stay. False when memory is out. */
-bool health_set_address(struct health *h, size_t backend, size_t server, const struct addr *address) MUST_CHECK;
+/* For new connections and checks; the old connections stay. */
+void health_set_address(struct health *h, size_t backend, size_t server, const struct addr *address);
+/* Somebody has set or taken away the server's address, which was another one: it is checked there at once, or not at
+ * all where there is none. From none it begins unknown; else it stays what it was until that check has answered. by:
+ * who, for the log. */
+void health_address_changed(struct health *h, size_t backend, size_t server, const struct addr *was, const char *by);
 /* The weight or limit of a server has been changed: sessions that wait look again. */
 void health_server_changed(struct health *h, size_t backend, size_t server);
 

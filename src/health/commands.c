@@ -162,13 +162,20 @@ static enum command_outcome set_health(const struct target *t, struct command_ca
     return COMMAND_DONE;
 }
 
+/* A host's is known before its address is. */
+static unsigned port_of(const struct snap_server *s, const struct addr *at)
+{
+    return addr_is_set(at) ? addr_port(at) : s->conf->port;
+}
+
 /* "addr <ip> [port <port>]". */
 static enum command_outcome set_addr(const struct target *t, struct command_call *call)
 {
     const struct addr was = server_address(t->at->live);
     struct addr       is;
     char              from[ADDR_TEXT_MAX], to[ADDR_TEXT_MAX];
-    uint64_t          port = addr_port(&was);
+    const unsigned    was_port = port_of(t->at, &was);
+    uint64_t          port = was_port;
     if (call->argc < 3)
         return command_fail(call, "set server <b>/<s> addr requires an address and optionally a port.");
     if (!addr_parse_ip(call->argv[2], &is))
@@ -176,21 +183,22 @@ static enum command_outcome set_addr(const struct target *t, struct command_call
     if (call->argc > 3 &&
         (strcmp(call->argv[3], "port") != 0 || !command_number(command_arg(call, 4), UINT16_MAX, &port) || port == 0))
         return command_fail(call, "Invalid port '%s' by 'stats socket command'", command_arg(call, 4));
+    if (port == 0) /* of an SRV record nobody knows it yet */
+        return command_fail(call, "Invalid port '0' by 'stats socket command'");
     addr_set_port(&is, (uint16_t)port);
-    if (addr_same_ip(&is, &was) && port == addr_port(&was)) {
+    if (addr_same_ip(&is, &was) && port == was_port) {
         command_say(call, SEVERITY_INFO,
                     "no need to change the addr, no need to change the port by 'stats socket command'");
         return COMMAND_DONE;
     }
-    if (!health_set_address(t->health, t->backend, t->server, &is))
-        return command_fail(call, "Out of memory.");
-    if (port == addr_port(&was))
+    health_set_address(t->health, t->backend, t->server, &is);
+    if (port == was_port)
         command_say(call, SEVERITY_INFO, "IP changed from '%s' to '%s' by 'stats socket command'",
                     addr_format_ip(&was, from), addr_format_ip(&is, to));
     else
         command_say(call, SEVERITY_INFO,
                     "IP changed from '%s' to '%s', port changed from '%u' to '%u' by 'stats socket command'",
-                    addr_format_ip(&was, from), addr_format_ip(&is, to), addr_port(&was), addr_port(&is));
+                    addr_format_ip(&was, from), addr_format_ip(&is, to), was_port, addr_port(&is));
     return COMMAND_DONE;
 }
 
@@ -218,13 +226,14 @@ static enum command_outcome set_server(void *owner, struct command_call *call)
 /* HAProxy's numbers: 0 down, 1 starting, 2 running. */
 static int op_state(const struct snap_server *s)
 {
-    return server_state(s->live) == SERVER_DOWN ? 0 : 2;
+    return server_state(s->live) == SERVER_DOWN || !server_has_address(s->live) ? 0 : 2;
 }
 
 static int admin_state(const struct snap_server *s)
 {
+    enum { NO_ADDRESS = 32 };
     static const int numbers[] = {[SERVER_READY] = 0, [SERVER_MAINT] = 1, [SERVER_DRAIN] = 8};
-    return numbers[server_admin(s->live)];
+    return numbers[server_admin(s->live)] | (server_has_address(s->live) ? 0 : NO_ADDRESS);
 }
 
 /* enum healthcheck_status of HAProxy. */
@@ -245,6 +254,11 @@ static int check_result(const struct health_report *r)
     return probe_status_passed(r->last.status) ? 3 : 2;
 }
 
+static const char *srv_record(const struct conf_server *conf)
+{
+    return conf->host != NULL && conf->port == 0 ? conf->host : "-";
+}
+
 static void put_state_line(struct health *h, size_t backend, size_t server, struct text *out)
 {
     enum { CONFIGURED = 2, ENABLED = 4, IN_PROGRESS = 1 };
@@ -252,14 +266,14 @@ static void put_state_line(struct health *h, size_t backend, size_t server, stru
     const struct snap_server   *s = &b->servers[server];
     const struct health_report *r = health_report(h, backend, server);
     const struct addr           at = server_address(s->live);
-    char                        ip[ADDR_TEXT_MAX];
+    char                        ip[ADDR_TEXT_MAX], host[SERVER_HOST_MAX];
     int state = r->checked ? CONFIGURED | (r->disabled ? 0 : ENABLED) | (r->running ? IN_PROGRESS : 0) : 0;
     text_add(out, "%u %s %u %s %s %d %d %u %u", b->row->iid, b->conf->name, s->row->sid, s->conf->name,
              addr_format_ip(&at, ip), op_state(s), admin_state(s), server_weight(s->live),
              server_initial_weight(s->live));
-    text_add(out, " %" PRIu64 " %d %d %u %d 0 0 0 - %u - %d 0 - - 0\n",
+    text_add(out, " %" PRIu64 " %d %d %u %d 0 0 0 %s %u %s %d 0 - - 0\n",
              (clock_mono_ms() - r->history.last_change_ms) / 1000, check_status(r), check_result(r), r->level, state,
-             addr_port(&at), s->tls != NULL);
+             server_host(s->live, host)[0] != '\0' ? host : "-", port_of(s, &at), srv_record(s->conf), s->tls != NULL);
 }
 
 /* Calls put for every server of the backend that is named, or of all. */
@@ -297,7 +311,7 @@ static void put_conn_line(struct health *h, size_t backend, size_t server, struc
     uint32_t                   now = server_in_flight(s->live), peak = server_most_in_flight(s->live);
     char                       ip[ADDR_TEXT_MAX];
     text_add(out, "%s/%s %u/%u %s %u - 0 %u %u %u 0 0 0 0 0\n", b->conf->name, s->conf->name, b->row->iid, s->row->sid,
-             addr_format_ip(&at, ip), addr_port(&at), now, peak, now);
+             addr_format_ip(&at, ip), port_of(s, &at), now, peak, now);
 }
 
 /* No connection is kept for later: each session has its own. */

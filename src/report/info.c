@@ -105,6 +105,7 @@ FIELD(tainted, str("0"))
 FIELD(boot_ms, u32(f->view->boot_ms))
 FIELD(state, str(f->view->state))
 FIELD(dropped_logs, u32(f->view->log != NULL ? atomic_load(&f->view->log->settings->dropped) : 0))
+FIELD(failed_resolutions, u32(f->view->dns != NULL ? dns_figures(f->view->dns).counts.failed : 0))
 FIELD(maxconn_reached, u32(counters_sum(stats_workers(f->stats), WORKER_ACCEPT_PAUSES_LIMIT)))
 
 /* In HAProxy's order; positions are counted, as there. */
@@ -168,7 +169,7 @@ static const struct field fields[] = {
     {"ConnectedPeers", "MGP", "There are no peers", get_zero},
     {"DroppedLogs", "MCP", "Log lines dropped because a target did not keep up", get_dropped_logs},
     {"BusyPolling", "MGP", "Never", get_zero},
-    {"FailedResolutions", "MCP", "Names that could not be looked up", get_zero},
+    {"FailedResolutions", "MCP", "Questions to name servers that failed", get_failed_resolutions},
     {"TotalBytesOut", "MCP", "Bytes delivered to clients", get_total_bytes_out},
     {"TotalSplicedBytesOut", "MCP", "None are spliced", get_zero64},
     {"BytesOutRate", "MRP", "Bytes delivered to clients a second", get_bytes_out_rate},

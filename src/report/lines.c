@@ -291,6 +291,8 @@ static void put_server_status(struct line *l)
     put_str(l, COLUMN_STATUS, l->status);
     if (server_admin(live) == SERVER_MAINT)
         (void)snprintf(l->status, sizeof l->status, "MAINT");
+    else if (!server_has_address(live))
+        (void)snprintf(l->status, sizeof l->status, "MAINT (resolution)");
     else if (server_state(live) == SERVER_DOWN && level == 0)
         (void)snprintf(l->status, sizeof l->status, "DOWN");
     else if (server_state(live) == SERVER_DOWN)
@@ -324,7 +326,7 @@ static void put_check(struct line *l)
 
 static bool is_hidden(const struct line_filter *f, const struct server *live)
 {
-    bool maint = server_admin(live) == SERVER_MAINT;
+    bool maint = server_is_in_maintenance(live);
     return (f->up && (maint || server_state(live) == SERVER_DOWN)) || (f->no_maint && maint);
 }
 
@@ -359,11 +361,12 @@ static void put_server(struct line *l, uint64_t now_ms, bool legends)
         put_u64(l, COLUMN_CHKFAIL, l->check->failed_up);
     if (!checks_run(l))
         l->at[COLUMN_CHKDOWN] = l->at[COLUMN_DOWNTIME] = (struct value){.kind = VALUE_NONE};
-    if (checks_run(l) && server_admin(live) != SERVER_MAINT)
+    if (checks_run(l) && !server_is_in_maintenance(live))
         put_check(l);
     if (legends) {
         struct addr at = server_address(live);
-        put_str(l, COLUMN_ADDR, addr_format(&at, l->addr));
+        if (addr_is_set(&at))
+            put_str(l, COLUMN_ADDR, addr_format(&at, l->addr));
     }
 }
 

@@ -3,6 +3,7 @@
 #ifndef MQGATE_REPORT_VIEW_H
 #define MQGATE_REPORT_VIEW_H
 
+#include "dns/dns.h"
 #include "engine/engine.h"
 #include "health/checker.h"
 #include "snapshot/snapshot.h"
@@ -12,6 +13,7 @@ struct history;
 struct view {
     struct snapshot *snap;            /* the current one */
     struct health   *health;          /* of snap; NULL: nothing is told of checks */
+    struct dns      *dns;             /* of snap; NULL: nothing is told of names */
     struct engine   *engine;          /* NULL before it is there */
     struct history  *history;         /* of the last minutes */
     struct row      *admin;           /* the frontend that HTTP requests of operators are counted in; NULL: none */

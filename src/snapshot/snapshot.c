@@ -82,6 +82,7 @@ static bool build_server(struct snapshot *snap, const struct snap_backend *backe
 {
     const struct server_settings settings = {.name = conf->name,
                                              .address = conf->address,
+                                             .host = conf->port != 0 ? conf->host : NULL,
                                              .max_connections = conf->max_connections,
                                              .max_pending = conf->max_pending,
                                              .weight = conf->weight,
@@ -98,6 +99,7 @@ static bool build_server(struct snapshot *snap, const struct snap_backend *backe
 static bool build_backend(struct snapshot *snap, const struct conf_backend *conf, struct snap_backend *backend)
 {
     struct server *lives[POOL_SERVERS_MAX];
+    _Static_assert((int)CONF_SERVERS_MAX <= (int)POOL_SERVERS_MAX, "a backend's servers fit into its pool");
     backend->servers = calloc(conf->n_servers, sizeof *backend->servers);
     if (backend->servers == NULL)
         return false;

@@ -6,17 +6,25 @@
 
 const char *const server_state_names[] = {"UNKNOWN", "UP", "DOWN", "no check"};
 
-/* An address that was once set stays where it is, since a worker may be reading it: operators set few. */
+/* Where it is, in words that can be read while they are written: the address, then the host's name. */
+enum {
+    ADDRESS_WORDS = (sizeof(struct addr) + sizeof(uint64_t) - 1) / sizeof(uint64_t),
+    HOST_WORDS = SERVER_HOST_MAX / sizeof(uint64_t),
+    PLACE_WORDS = ADDRESS_WORDS + HOST_WORDS,
+    PLACES = 4
+};
+
 struct place {
-    struct addr   address;
-    struct place *before;
+    _Atomic uint64_t words[PLACE_WORDS];
 };
 
 struct server {
     char                      *name; /* owned */
-    bool                       backup;
     uint32_t                   initial_weight;
-    _Atomic(struct place *)    place; /* the newest; owned */
+    struct place               places[PLACES]; /* a ring: one writer, and readers who never wait for it */
+    _Atomic uint32_t           n_places;       /* ever written; the newest is the one before */
+    _Atomic bool               has_address;
+    _Atomic bool               backup;
     _Atomic(enum server_state) state;
     _Atomic(enum server_admin) admin;
     _Atomic uint32_t           weight;
@@ -33,11 +41,12 @@ struct server *server_new(const struct server_settings *settings, enum server_st
     if (server == NULL)
         return NULL;
     server->name = strdup(settings->name);
-    if (server->name == NULL || !server_set_address(server, &settings->address)) {
-        server_free(server);
+    if (server->name == NULL) {
+        free(server);
         return NULL;
     }
-    server->backup = settings->backup;
+    server_set_place(server, &settings->address, settings->host);
+    atomic_init(&server->backup, settings->backup);
     server->initial_weight = settings->weight;
     server->max_pending = settings->max_pending;
     atomic_init(&server->weight, settings->weight);
@@ -50,11 +59,6 @@ void server_free(struct server *server)
 {
     if (server == NULL)
         return;
-    struct place *before;
-    for (struct place *place = server->place; place != NULL; place = before) {
-        before = place->before;
-        free(place);
-    }
     free(server->name);
     free(server);
 }
@@ -66,7 +70,12 @@ const char *server_name(const struct server *server)
 
 bool server_is_backup(const struct server *server)
 {
-    return server->backup;
+    return atomic_load_explicit(&server->backup, memory_order_relaxed);
+}
+
+void server_set_backup(struct server *server, bool backup)
+{
+    atomic_store_explicit(&server->backup, backup, memory_order_relaxed);
 }
 
 enum server_state server_state(const struct server *server)
@@ -114,25 +123,68 @@ void server_set_max_connections(struct server *server, uint32_t most)
     atomic_store_explicit(&server->max_connections, most, memory_order_relaxed);
 }
 
-struct addr server_address(const struct server *server)
+/* Words first to first + n - 1 of the newest place. Whoever sees a word of a later writing of the same place also sees,
+ * since both are acquired and released, that the ring has come round, and reads the newest one again. */
+static void read_place(const struct server *server, size_t first, size_t n, uint64_t *out)
 {
-    return atomic_load_explicit(&server->place, memory_order_acquire)->address;
+    uint32_t written;
+    do {
+        written = atomic_load_explicit(&server->n_places, memory_order_acquire);
+        const struct place *newest = &server->places[(written - 1) % PLACES];
+        for (size_t i = 0; i < n; i++)
+            out[i] = atomic_load_explicit(&newest->words[first + i], memory_order_acquire);
+    } while (atomic_load_explicit(&server->n_places, memory_order_relaxed) - written >= PLACES - 1);
 }
 
-bool server_set_address(struct server *server, const struct addr *address)
+struct addr server_address(const struct server *server)
 {
-    struct place *place = calloc(1, sizeof *place);
-    if (place == NULL)
-        return false;
-    place->address = *address;
-    place->before = atomic_load_explicit(&server->place, memory_order_relaxed);
-    atomic_store_explicit(&server->place, place, memory_order_release);
-    return true;
+    uint64_t    words[ADDRESS_WORDS];
+    struct addr address;
+    read_place(server, 0, ADDRESS_WORDS, words);
+    memcpy(&address, words, sizeof address);
+    return address;
+}
+
+const char *server_host(const struct server *server, char out[SERVER_HOST_MAX])
+{
+    uint64_t words[HOST_WORDS];
+    read_place(server, ADDRESS_WORDS, HOST_WORDS, words);
+    memcpy(out, words, SERVER_HOST_MAX);
+    return out;
+}
+
+bool server_has_address(const struct server *server)
+{
+    return atomic_load_explicit(&server->has_address, memory_order_relaxed);
+}
+
+void server_set_place(struct server *server, const struct addr *address, const char *host)
+{
+    uint64_t      words[PLACE_WORDS] = {0};
+    uint32_t      written = atomic_load_explicit(&server->n_places, memory_order_relaxed);
+    struct place *next = &server->places[written % PLACES];
+    size_t        len = host != NULL ? strnlen(host, SERVER_HOST_MAX - 1) : 0;
+    memcpy(words, address, sizeof *address);
+    if (len > 0 && host[len - 1] == '.') /* only DNS writes it */
+        len--;
+    if (len > 0)
+        memcpy(words + ADDRESS_WORDS, host, len);
+    for (size_t i = 0; i < PLACE_WORDS; i++)
+        atomic_store_explicit(&next->words[i], words[i], memory_order_release);
+    atomic_store_explicit(&server->n_places, written + 1, memory_order_release);
+    atomic_store_explicit(&server->has_address, addr_is_set(address), memory_order_relaxed);
+}
+
+void server_set_address(struct server *server, const struct addr *address)
+{
+    char host[SERVER_HOST_MAX];
+    server_set_place(server, address, server_host(server, host));
 }
 
 bool server_is_usable(const struct server *server)
 {
-    return server_state(server) != SERVER_DOWN && server_admin(server) == SERVER_READY && server_weight(server) > 0;
+    return server_has_address(server) && server_state(server) != SERVER_DOWN && server_admin(server) == SERVER_READY &&
+           server_weight(server) > 0;
 }
 
 bool server_is_healthy(const struct server *server)

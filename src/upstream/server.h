@@ -29,11 +29,14 @@ enum server_admin {
 
 enum { SERVER_WEIGHT_MAX = 256 };
 
+enum { SERVER_HOST_MAX = 256 }; /* bytes of a host's name, NUL included */
+
 struct server;
 
 struct server_settings {
     const char *name;            /* copied */
-    struct addr address;         /* where it listens */
+    struct addr address;         /* where it listens; not set: not known yet */
+    const char *host;            /* the name that has that address; NULL or "": it has none; copied */
     uint32_t    max_connections; /* 0: no limit */
     uint32_t    max_pending;     /* the same; of connections that the broker has not answered */
     uint32_t    weight;          /* 0..SERVER_WEIGHT_MAX; 0: as SERVER_DRAIN */
@@ -46,6 +49,7 @@ void           server_free(struct server *server); /* NULL is fine */
 
 const char       *server_name(const struct server *server);
 bool              server_is_backup(const struct server *server);
+void              server_set_backup(struct server *server, bool backup);
 enum server_state server_state(const struct server *server);
 void              server_set_state(struct server *server, enum server_state state);
 enum server_admin server_admin(const struct server *server);
@@ -55,11 +59,23 @@ uint32_t          server_initial_weight(const struct server *server); /* as it w
 void              server_set_weight(struct server *server, uint32_t weight);
 uint32_t          server_max_connections(const struct server *server);
 void              server_set_max_connections(struct server *server, uint32_t most);
-struct addr       server_address(const struct server *server);
-/* For new connections. False when memory is out. */
-bool server_set_address(struct server *server, const struct addr *address) MUST_CHECK;
 
-bool server_is_usable(const struct server *server);  /* may be tried */
+/* Where new connections go. An address that is not set means that nobody knows one: then the server is not usable. One
+ * thread sets, at any time and as often as it likes: it takes no memory, and readers do not wait. Who reads address and
+ * name one after the other may get the name that came with a later address. */
+struct addr server_address(const struct server *server);
+bool        server_has_address(const struct server *server);
+const char *server_host(const struct server *server, char out[SERVER_HOST_MAX]); /* out; "" where it has no name */
+void        server_set_place(struct server *server, const struct addr *address, const char *host);
+void        server_set_address(struct server *server, const struct addr *address); /* the name stays */
+
+/* By an operator's word, or because it has no address: no new sessions, no checks. */
+static inline bool server_is_in_maintenance(const struct server *server)
+{
+    return server_admin(server) == SERVER_MAINT || !server_has_address(server);
+}
+
+bool server_is_usable(const struct server *server);  /* may be tried: it has an address, too */
 bool server_is_healthy(const struct server *server); /* may be tried, and is UP or UNCHECKED */
 
 /* Sessions that hold or are getting a connection, and those of them that the broker has not answered yet. */

@@ -43,8 +43,9 @@ def free_port():
 class Listener:
     """A listening socket on loopback; the test accepts from it and is the server. tls: an ssl.SSLContext."""
 
-    def __init__(self, tls=None, port=0, receive_buffer=None):
+    def __init__(self, tls=None, port=0, receive_buffer=None, host="127.0.0.1"):
         self._tls = tls
+        self._host = host
         self._receive_buffer = receive_buffer
         self.accepted = []
         self._open(port)
@@ -54,7 +55,7 @@ class Listener:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if self._receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_buffer)
-        self.socket.bind(("127.0.0.1", port))
+        self.socket.bind((self._host, port))
         self.socket.listen(4096)
         self.socket.settimeout(DEADLINE_S)
         self.port = self.socket.getsockname()[1]

@@ -71,7 +71,10 @@ static bool pick_and_wait(struct pool *pool)
 
 static bool servers(void)
 {
-    const struct server_settings settings = {.name = "broker", .max_connections = 1, .weight = 1};
+    const struct server_settings settings = {.name = "broker",
+                                             .address = addr_from_ip4((const uint8_t[]){127, 0, 0, 1}, 1883),
+                                             .max_connections = 1,
+                                             .weight = 1};
     struct server               *all[3];
     struct pool                 *pool = NULL;
     size_t                       n = 0;

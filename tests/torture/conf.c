@@ -35,6 +35,7 @@ static void put_head(struct draft *t)
         "tls = ( { name = \"edge\"; client_ca = \"ca.pem\"; verify = \"optional\"; alpn = [ \"mqtt\", \"http/1.1\" ];\n"
         "  certificates = ( { chain = \"a.pem\"; key = \"a.key\"; }, { chain = \"b.pem\"; key = \"b.key\"; } ); } );\n"
         "tls_client = ( { name = \"inner\"; ca = \"ca.pem\"; } );\n"
+        "resolver: { servers = [ \"127.0.0.1:8600\" ]; };\n"
         "admin: { bind = \"127.0.0.1:8080\"; stats_allow = [ \"127.0.0.0/8\", \"::1/128\" ];\n"
         "  stats_auth = [ \"ops:$5$salt$kpa26zwgX83BPSR8d7w93OIXbFt/d3UOTZaAu5vsTM6\" ]; healthy_when = \"any\"; };\n");
 }
@@ -49,7 +50,9 @@ static const char *large_text(void)
         put(&t,
             "  { name = \"backend-%d\"; tries = 2; check: { type = \"http\"; http: { path = \"/status\"; }; };\n"
             "    servers = ( { name = \"a\"; address = \"127.0.0.1:%d\"; send_proxy = \"v2\"; },\n"
-            "      { name = \"b\"; address = \"[::1]:1883\"; backup = true; tls = \"inner\"; } ); }%s\n",
+            "      { name = \"b\"; address = \"[::1]:1883\"; backup = true; tls = \"inner\"; },\n"
+            "      { name = \"c\"; address = \"broker.example:1883\"; }, { name = \"d\"; address = \"srv:_m._tcp.x\"; } ); "
+            "}%s\n",
             i, 2000 + i, i + 1 < BACKENDS ? "," : "");
     put(&t, ");\nlisteners = (\n");
     for (int i = 0; i < BACKENDS; i++)

@@ -12,8 +12,8 @@
                   "});"
 #define BACKEND(more)                                                                                                  \
     GOOD_LISTENERS "\nbackends = ({ name = \"b\"; servers = ({ name = \"s\"; address = \"1.2.3.4:1\"; });" more "});"
-#define SERVER(more) GOOD_LISTENERS "\nbackends = ({ name = \"b\"; servers = ({ name = \"s\"; " more "}); });"
-#define TLS(more)    GOOD "\ntls = ({ name = \"e\"; certificates = ({ chain = \"c\"; key = \"k\"; }); " more "});"
+#define SERVER(more)        GOOD_LISTENERS "\nbackends = ({ name = \"b\"; servers = ({ name = \"s\"; " more "}); });"
+#define TLS(more)           GOOD "\ntls = ({ name = \"e\"; certificates = ({ chain = \"c\"; key = \"k\"; }); " more "});"
 
 static const struct {
     const char *text, *errors;
@@ -79,15 +79,20 @@ static const struct {
      "2: backends.b.check.address: found \"1.2.3.4:0\"; allowed is an IP address and port other than 0 such as "
      "\"127.0.0.1:8080\" or \"[::1]:8080\", or \"\"\n"},
     {SERVER("address = \"1.2.3.4\"; "),
-     "2: backends.b.servers.s.address: found \"1.2.3.4\"; allowed is an IP address and port such as \"127.0.0.1:1883\" "
-     "or \"[::1]:1883\"\n"},
+     "2: backends.b.servers.s.address: found \"1.2.3.4\"; allowed is an IP address or host name with a port such as "
+     "\"127.0.0.1:1883\", \"[::1]:1883\" or \"emqx.example.net:1883\", or \"srv:\" and a name such as "
+     "\"srv:_mqtt._tcp.example.net\"\n"},
+    {SERVER("address = \"srv:\"; "),
+     "2: backends.b.servers.s.address: found \"srv:\"; allowed is an IP address or host name with a port such as "
+     "\"127.0.0.1:1883\", \"[::1]:1883\" or \"emqx.example.net:1883\", or \"srv:\" and a name such as "
+     "\"srv:_mqtt._tcp.example.net\"\n"},
     {SERVER("address = \"1.2.3.4:1\"; source = \"eth0\"; "),
      "2: backends.b.servers.s.source: found \"eth0\"; allowed is \"auto\", or an IP address such as \"10.0.0.1\"\n"},
     /* Keys. */
     {GOOD "timeouts: { idel = \"1s\"; };", "1: timeouts.idel: unknown key; did you mean \"idle\"?\n"},
     {GOOD "upgrade_: { };",
      "1: upgrade_: unknown key; allowed are global, timeouts, listeners, tls, tls_client, backends, "
-     "admin\n"},
+     "resolver, admin\n"},
     {GOOD "\nglobal: {\n user = \"a\";\n user = \"b\";\n};",
      "4: a key that its group has already; each key stands once\n"},
     {GOOD "global = 5;", "1: global: found the number 5; allowed is a group { ... }\n"},
@@ -130,17 +135,19 @@ static const struct {
      "1: tls_client.c.key: found without chain; write both, or neither\n"},
     {GOOD "admin: { health_uri = \"/x\"; stats_uri = \"/x\"; };",
      "1: admin.stats_uri: the same path as health_uri; each needs its own\n"},
+    {SERVERS("{ name = \"a\"; address = \"srv:a.example\"; }, { name = \"b\"; address = \"srv:b.example\"; },\n"
+                "{ name = \"c\"; address = \"srv:c.example\"; }, { name = \"d\"; address = \"srv:d.example\"; },"
+                "{ name = \"e\"; address = \"1.2.3.4:1\"; }"),
+     "1: backends.b.servers: more than 64 servers; each \"srv:\" stands for 16 of them\n"},
+    {SERVERS("{ name = \"a\"; address = \"srv:a.example\"; }, { name = \"a16\"; address = \"1.2.3.4:1\"; }"),
+     "1: backends.b.servers: a name of a \"srv:\" server with 1 to 16 behind it is another server's, or longer than 64 "
+     "bytes\n"},
+    {GOOD "resolver: { servers = [ \"127.0.0.1:8600\", \"[::1]:0\" ]; };",
+     "1: resolver.servers: found port 0; a name server has a port from 1 to 65535\n"},
+    {GOOD "resolver: { hold = \"999ms\"; };", "1: resolver.hold: found \"999ms\"; allowed is a duration from \"1s\" to "
+                                              "\"720h\", a string with its unit: ms, s, m or h\n"},
     /* What a later version brings. */
     {GOOD "global: { drain: { rate = 5; }; };", "1: global.drain: not available in this version\n"},
-    {GOOD "resolver = 5;", "1: resolver: not available in this version\n"},
-    {SERVER("address = \"emqx.example.net:1883\"; "),
-     "2: backends.b.servers.s.address: found \"emqx.example.net:1883\"; not available in this version; allowed is an "
-     "IP "
-     "address and port such as \"127.0.0.1:1883\" or \"[::1]:1883\"\n"},
-    {SERVER("address = \"srv:_mqtt._tcp.example.net\"; "),
-     "2: backends.b.servers.s.address: found \"srv:_mqtt._tcp.example.net\"; not available in this version; allowed is "
-     "an "
-     "IP address and port such as \"127.0.0.1:1883\" or \"[::1]:1883\"\n"},
     /* Not libconfig's syntax. */
     {"a = 1\n\nb = ;", "3: syntax error\n"},
     {"a = [ 1,\n \"x\" ];", "2: an array [ ... ] with elements of different types; all are of one type\n"},

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "conf/quantity.h"
+#include "conf/syntax.h"
 #include "conf/value.h"
 #include "unit/conf/conf_tests.h"
 
@@ -271,6 +272,63 @@ START_TEST(an_arena_gives_zeroed_pieces_of_any_size)
 }
 END_TEST
 
+START_TEST(a_host_name_is_kept_to_be_looked_up)
+{
+    struct conf *conf = load_good(SERVERS("{ name = \"a\"; address = \"127.0.0.1:1\"; },"
+                                          "{ name = \"b\"; address = \"broker.example.:1883\"; weight = 7; }"));
+    const struct conf_server *s = conf->backends[0].servers;
+    ck_assert_uint_eq(conf->backends[0].n_servers, 2);
+    ck_assert(addr_is_set(&s[0].address) && s[0].host == NULL);
+    ck_assert(!addr_is_set(&s[1].address));
+    ck_assert_str_eq(s[1].host, "broker.example.");
+    ck_assert_uint_eq(s[1].port, 1883);
+    ck_assert_uint_eq(s[1].weight, 7);
+    conf_free(conf);
+}
+END_TEST
+
+START_TEST(an_srv_record_stands_for_sixteen_servers_and_prints_as_one)
+{
+    struct conf *conf = load_good(SERVERS("{ name = \"a\"; address = \"127.0.0.1:1\"; },"
+                                          "{ name = \"emqx\"; address = \"srv:_mqtt._tcp.example\"; backup = true; }"));
+    const struct conf_backend *b = &conf->backends[0];
+    char                       name[16], *text = printed(conf);
+    ck_assert_uint_eq(b->n_servers, 1 + CONF_SRV_SLOTS);
+    for (unsigned i = 0; i < CONF_SRV_SLOTS; i++) {
+        const struct conf_server *s = &b->servers[1 + i];
+        (void)snprintf(name, sizeof name, "emqx%u", i + 1);
+        ck_assert_str_eq(s->name, name);
+        ck_assert_str_eq(s->host, "_mqtt._tcp.example");
+        ck_assert(s->port == 0 && s->slot == i && s->backup && !addr_is_set(&s->address));
+    }
+    ck_assert_ptr_nonnull(strstr(text, "name = \"emqx\";"));
+    ck_assert_ptr_null(strstr(text, "emqx1"));
+    free(text);
+    conf_free(conf);
+}
+END_TEST
+
+START_TEST(an_address_is_an_ip_or_a_host_with_a_port_or_a_service)
+{
+    static const char *const good[] = {"127.0.0.1:1",  "[::1]:65535",     "a:1",     "broker.example:1883", "a.:1",
+                                       "srv:_a._b.c.", "srv:consul",      "srv:1.a", "1a:1",                "a_b.c-d:1",
+                                       "srv:1234",     "localhost:1883"};
+    static const char *const bad[] = {"",      "a",      "a:",    "a:0",   "a:65536",  "a:1x",  ":1",     "a..b:1", ".a:1", "1.2.3:4",
+                                      "a b:1", "::1:5",  "srv:",  "srv:.", "srv:a..b", "srv:a b", "1.2.3.4", "é:1",  "a:1:2"};
+    char                     label[64 + 5];
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        ck_assert_msg(syntax_server_address(good[i]) == VALUE_OK, "%s", good[i]);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        ck_assert_msg(syntax_server_address(bad[i]) == VALUE_BAD, "%s", bad[i]);
+    memset(label, 'a', sizeof label);
+    strcpy(label + 63, ":1");
+    ck_assert_int_eq(syntax_server_address(label), VALUE_OK);
+    memset(label, 'a', 64);
+    strcpy(label + 64, ":1");
+    ck_assert_int_eq(syntax_server_address(label), VALUE_BAD);
+}
+END_TEST
+
 TCase *values_case(void)
 {
     TCase *tc = tcase_create("values");
@@ -282,5 +340,8 @@ TCase *values_case(void)
     tcase_add_test(tc, strings_take_in_the_environment);
     tcase_add_test(tc, every_default_and_every_bound_is_good_and_one_more_is_not);
     tcase_add_test(tc, an_arena_gives_zeroed_pieces_of_any_size);
+    tcase_add_test(tc, a_host_name_is_kept_to_be_looked_up);
+    tcase_add_test(tc, an_srv_record_stands_for_sixteen_servers_and_prints_as_one);
+    tcase_add_test(tc, an_address_is_an_ip_or_a_host_with_a_port_or_a_service);
     return tc;
 }

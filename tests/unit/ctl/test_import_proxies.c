@@ -349,13 +349,13 @@ START_TEST(what_a_server_line_says_beyond_is_lost)
     assert_lost(&made, 5, "slowstart");
     assert_lost(&made, 6, "disabled");
     assert_lost(&made, 7, "no port");
-    assert_lost(&made, 8, "\"nosuch\" has none here");
     assert_lost(&made, 9, "nonsense: unknown");
     assert_lost(&made, 10, "TCP over IP");
     assert_lost(&made, 11, "a name and an address");
     assert_lost(&made, 12, "left out");
     assert_lost(&made, 13, "write each server");
-    ck_assert_uint_eq(made.conf->backends[0].n_servers, 2);
+    ck_assert_uint_eq(made.conf->backends[0].n_servers, 3);
+    ck_assert_str_eq(made.conf->backends[0].servers[1].address_text, "nosuch:1883");
     made_free(&made);
 }
 END_TEST

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/macros.h"
@@ -159,10 +160,81 @@ START_TEST(an_address_set_at_run_time_is_the_next_one_told)
     char                         text[ADDR_TEXT_MAX];
     ck_assert_str_eq(addr_format(&at, text), "127.0.0.1:1883");
     ck_assert(addr_parse("[::1]:1884", &other));
-    ck_assert(server_set_address(server, &other));
+    server_set_address(server, &other);
     at = server_address(server);
     ck_assert_str_eq(addr_format(&at, text), "[::1]:1884");
     server_free(server);
+}
+END_TEST
+
+START_TEST(a_server_without_an_address_is_not_tried)
+{
+    const struct server_settings nowhere = {.name = "b1", .host = "broker.example.", .weight = 100};
+    struct server               *server = server_new(&nowhere, SERVER_UNCHECKED);
+    char                         host[SERVER_HOST_MAX];
+    struct addr                  at;
+    ck_assert(!server_has_address(server) && !server_is_usable(server) && !server_is_healthy(server));
+    ck_assert(server_is_in_maintenance(server));
+    ck_assert_str_eq(server_host(server, host), "broker.example"); /* names in certificates have no dot there */
+    ck_assert(addr_parse("10.0.0.1:1883", &at));
+    server_set_address(server, &at);
+    ck_assert(server_has_address(server) && server_is_healthy(server) && !server_is_in_maintenance(server));
+    ck_assert_str_eq(server_host(server, host), "broker.example");
+    server_set_place(server, &(struct addr){0}, "");
+    ck_assert(!server_is_usable(server));
+    ck_assert_str_eq(server_host(server, host), "");
+    server_free(server);
+}
+END_TEST
+
+/* Port n, and n twenty times in the host. */
+static void place_n(unsigned n, struct addr *at, char host[SERVER_HOST_MAX])
+{
+    const uint8_t ip[16] = {(uint8_t)n, [15] = (uint8_t)n};
+    size_t        len = 0;
+    *at = addr_from_ip6(ip, (uint16_t)n);
+    for (int i = 0; i < 20; i++)
+        len += (size_t)snprintf(host + len, SERVER_HOST_MAX - len, "%u.", n);
+    host[len - 1] = '\0';
+}
+
+struct mover {
+    struct server *server;
+    _Atomic bool   done;
+};
+
+static void *move_about(void *user)
+{
+    struct mover *m = user;
+    struct addr   at;
+    char          host[SERVER_HOST_MAX];
+    for (unsigned i = 0; i < 100000; i++) {
+        place_n(1 + i % 60000, &at, host);
+        server_set_place(m->server, &at, host);
+    }
+    atomic_store(&m->done, true);
+    return NULL;
+}
+
+START_TEST(a_place_is_read_whole_while_it_changes)
+{
+    const struct server_settings none = {0};
+    struct mover                 m = {.server = make_server("b1", &none, SERVER_UP)};
+    pthread_t                    thread;
+    struct addr                  at, is;
+    char                         host[SERVER_HOST_MAX], other[SERVER_HOST_MAX];
+    place_n(1, &at, host);
+    server_set_place(m.server, &at, host);
+    ck_assert_int_eq(pthread_create(&thread, NULL, move_about, &m), 0);
+    while (!atomic_load(&m.done)) {
+        is = server_address(m.server);
+        place_n(addr_port(&is), &at, other);
+        ck_assert_mem_eq(&is, &at, sizeof at);
+        place_n((unsigned)strtoul(server_host(m.server, host), NULL, 10), &at, other);
+        ck_assert_str_eq(host, other);
+    }
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    server_free(m.server);
 }
 END_TEST
 
@@ -245,6 +317,8 @@ static TCase *server_tests(void)
     tcase_add_test(tc, an_operator_takes_a_server_out_and_puts_it_back);
     tcase_add_test(tc, a_limit_set_at_run_time_holds_from_then_on);
     tcase_add_test(tc, an_address_set_at_run_time_is_the_next_one_told);
+    tcase_add_test(tc, a_server_without_an_address_is_not_tried);
+    tcase_add_test(tc, a_place_is_read_whole_while_it_changes);
     tcase_add_test(tc, failures_are_told_once);
     tcase_add_test(tc, many_threads_never_hold_more_than_the_limits);
     return tc;
