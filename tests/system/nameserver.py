@@ -134,6 +134,8 @@ class NameServer:
         with contextlib.suppress(OSError):
             while not self._ends:
                 query, sender = self._udp.recvfrom(4096)
+                if not query:  # closed
+                    return
                 threading.Thread(target=self._reply, args=(query, sender), daemon=True).start()
 
     def _reply(self, query, sender):
