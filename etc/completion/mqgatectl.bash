@@ -39,6 +39,7 @@ show fd
 show info typed|json|desc
 show mqtt PROXY
 show pools
+show resolvers
 show schema json
 show servers conn|state BACKEND
 show sess all|older

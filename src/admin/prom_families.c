@@ -252,7 +252,7 @@ const struct prom_figure prom_figures[] = {
     {"ConnectedPeers", "connected_peers", PROM_GAUGE, "Always 0: there are no peers."},
     {"DroppedLogs", "dropped_logs_total", PROM_COUNTER, "Log lines dropped because a target did not keep up."},
     {"BusyPolling", "busy_polling_enabled", PROM_GAUGE, "Always 0."},
-    {"FailedResolutions", "failed_resolutions", PROM_GAUGE, "Names that could not be looked up."},
+    {"FailedResolutions", "failed_resolutions", PROM_GAUGE, "Questions to name servers that failed."},
     {"TotalBytesOut", "bytes_out_total", PROM_COUNTER, "Bytes delivered to clients."},
     {"TotalSplicedBytesOut", "spliced_bytes_out_total", PROM_COUNTER, "Always 0: nothing is spliced."},
     {"BytesOutRate", "bytes_out_rate", PROM_GAUGE, "Bytes delivered to clients a second."},

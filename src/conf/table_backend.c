@@ -34,7 +34,8 @@ static const struct option server_options[] = {
             "servers, named after it with 1 to 16 behind the name, those without a target in maintenance. A target "
             "keeps its place for as long as the record names it. Targets of the lowest priority number are used, the "
             "others are backups. The targets' weights become the servers'; where one is above 256 all are scaled down, "
-            "and 0 becomes 1. A server without an address gets no sessions and is not checked."},
+            "and 0 becomes 1. A server without an address gets no sessions and is not checked; one that an "
+            "operator gives it stays until DNS names another."},
     {"send_proxy", OPTION_ENUM, AT(send_proxy), .choices = proxy_outs, .def = "off",
      .doc = "Whether the connection begins with a PROXY header that tells the server who the client is, in version 1 "
             "(text) or 2 (binary). Version 2 carries the facts of the client's TLS too: version, cipher, common name "

@@ -34,7 +34,7 @@ def test_v_tells_the_version_and_vv_the_libraries():
     assert version.returncode == libraries.returncode == OK
     assert version.stdout.startswith("mqgate ") and version.stdout.count("\n") == 1
     assert libraries.stdout.startswith(version.stdout)
-    for library in ("libev", "OpenSSL 3", "libconfig", "libmicrohttpd"):
+    for library in ("libev", "OpenSSL 3", "libconfig", "libmicrohttpd", "c-ares 1."):
         assert library in libraries.stdout
 
 
