@@ -172,6 +172,7 @@ static void site_rename(struct site *site, const char *host, uint16_t port)
     site_leave(site);
     (void)snprintf(site->host, sizeof site->host, "%s", host);
     site->port = port;
+    site->weight = 0;
     if (!server_has_address(site->live)) /* else an operator knows better */
         server_set_place(site->live, &nowhere, site->host);
 }
@@ -187,7 +188,8 @@ static void site_rate(struct site *site, const struct conf_server *conf, const s
         server_set_weight(site->live, slot->weight);
     site->weight = slot->weight;
     server_set_backup(site->live, backup);
-    listener->weight(listener->user, site->backend, site->server);
+    if (server_has_address(site->live)) /* else nobody could use it before, nor can now */
+        listener->weight(listener->user, site->backend, site->server);
 }
 
 /* Where the answer itself says that the host is. False: it does not. */

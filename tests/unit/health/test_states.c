@@ -211,6 +211,56 @@ START_TEST(many_servers_are_asked_at_once_and_then_spread_over_the_interval)
 }
 END_TEST
 
+static void move_to(const struct addr *at)
+{
+    const struct addr was = server_address(w.live[0]);
+    server_set_place(w.live[0], at, "");
+    health_address_changed(w.health, 0, 0, &was, "a test");
+}
+
+START_TEST(a_server_that_loses_its_address_is_out_and_begins_anew_when_it_has_one)
+{
+    static const struct addr nowhere;
+    check_once();
+    ck_assert_int_eq(state(0), SERVER_UP);
+    move_to(&nowhere);
+    ck_assert(!server_is_usable(w.live[0]));
+    ASSERT_LOGGED("event=server_address backend=broker server=s0 address=- was=127.0.0.1:");
+    ASSERT_LOGGED("event=backend_down");
+    ck_assert_uint_eq(report(0)->history.downs, 1);
+    health_act(w.health, 0, 0, HEALTH_CHECKS_OFF);
+    health_act(w.health, 0, 0, HEALTH_CHECKS_ON); /* no reason to check nowhere */
+    for (int i = 0; i < 3; i++)
+        turn();
+    ck_assert_uint_eq(report(0)->checks, 1);
+    w.lines[0] = '\0';
+    move_to(&w.fakes[0].at);
+    ck_assert_int_eq(state(0), SERVER_UNKNOWN);
+    ck_assert(server_is_usable(w.live[0]));
+    AWAIT(report(0)->checks == 2);
+    ck_assert_int_eq(state(0), SERVER_UP);
+    ASSERT_LOGGED("event=backend_up");
+    ck_assert(!report(0)->history.down);
+}
+END_TEST
+
+START_TEST(a_server_that_moves_is_what_its_first_check_says)
+{
+    fake_open(&w.fakes[1], w.loop);
+    const struct addr nobody = w.fakes[1].at;
+    fake_close(&w.fakes[1]);
+    check_once();
+    move_to(&nobody);
+    ck_assert_int_eq(state(0), SERVER_UP); /* until then it stays what it was */
+    AWAIT(report(0)->checks == 2);
+    ck_assert_int_eq(state(0), SERVER_DOWN);
+    move_to(&w.fakes[0].at);
+    ck_assert_int_eq(state(0), SERVER_DOWN);
+    AWAIT(report(0)->checks == 3);
+    ck_assert_int_eq(state(0), SERVER_UP);
+}
+END_TEST
+
 TCase *state_tests(void)
 {
     TCase *tc = tcase_create("state");
@@ -228,5 +278,7 @@ TCase *state_tests(void)
     tcase_add_test(tc, a_check_longer_than_the_interval_does_not_overlap_itself);
     tcase_add_test(tc, a_backend_is_down_only_without_its_last_server);
     tcase_add_test(tc, many_servers_are_asked_at_once_and_then_spread_over_the_interval);
+    tcase_add_test(tc, a_server_that_loses_its_address_is_out_and_begins_anew_when_it_has_one);
+    tcase_add_test(tc, a_server_that_moves_is_what_its_first_check_says);
     return tc;
 }
