@@ -141,7 +141,7 @@ static void site_move(struct site *site, const struct addr *to)
     if (memcmp(&at, &site->at, sizeof at) == 0)
         return;
     site->at = at;
-    server_set_place(site->live, &at, site->host);
+    server_set_location(site->live, &at, site->host);
     if (memcmp(&at, &was, sizeof at) != 0) /* an operator may have been first */
         listener->address(listener->user, site->backend, site->server, &was, "DNS");
 }
@@ -174,7 +174,7 @@ static void site_rename(struct site *site, const char *host, uint16_t port)
     site->port = port;
     site->weight = 0;
     if (!server_has_address(site->live)) /* else an operator knows better */
-        server_set_place(site->live, &nowhere, site->host);
+        server_set_location(site->live, &nowhere, site->host);
 }
 
 static void site_rate(struct site *site, const struct conf_server *conf, const struct slot *slot)

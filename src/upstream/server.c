@@ -10,19 +10,19 @@ const char *const server_state_names[] = {"UNKNOWN", "UP", "DOWN", "no check"};
 enum {
     ADDRESS_WORDS = (sizeof(struct addr) + sizeof(uint64_t) - 1) / sizeof(uint64_t),
     HOST_WORDS = SERVER_HOST_MAX / sizeof(uint64_t),
-    PLACE_WORDS = ADDRESS_WORDS + HOST_WORDS,
-    PLACES = 4
+    LOCATION_WORDS = ADDRESS_WORDS + HOST_WORDS,
+    LOCATIONS = 4
 };
 
-struct place {
-    _Atomic uint64_t words[PLACE_WORDS];
+struct location {
+    _Atomic uint64_t words[LOCATION_WORDS];
 };
 
 struct server {
     char                      *name; /* owned */
     uint32_t                   initial_weight;
-    struct place               places[PLACES]; /* a ring: one writer, and readers who never wait for it */
-    _Atomic uint32_t           n_places;       /* ever written; the newest is the one before */
+    struct location            locations[LOCATIONS]; /* a ring: one writer, and readers who never wait for it */
+    _Atomic uint32_t           n_locations;          /* ever written; the newest is the one before */
     _Atomic bool               has_address;
     _Atomic bool               backup;
     _Atomic(enum server_state) state;
@@ -45,7 +45,7 @@ struct server *server_new(const struct server_settings *settings, enum server_st
         free(server);
         return NULL;
     }
-    server_set_place(server, &settings->address, settings->host);
+    server_set_location(server, &settings->address, settings->host);
     atomic_init(&server->backup, settings->backup);
     server->initial_weight = settings->weight;
     server->max_pending = settings->max_pending;
@@ -123,24 +123,24 @@ void server_set_max_connections(struct server *server, uint32_t most)
     atomic_store_explicit(&server->max_connections, most, memory_order_relaxed);
 }
 
-/* Words first to first + n - 1 of the newest place. Whoever sees a word of a later writing of the same place also sees,
- * since both are acquired and released, that the ring has come round, and reads the newest one again. */
-static void read_place(const struct server *server, size_t first, size_t n, uint64_t *out)
+/* Words first to first + n - 1 of the newest location. Whoever sees a word of a later writing of the same location also
+ * sees, since both are acquired and released, that the ring has come round, and reads the newest one again. */
+static void read_location(const struct server *server, size_t first, size_t n, uint64_t *out)
 {
     uint32_t written;
     do {
-        written = atomic_load_explicit(&server->n_places, memory_order_acquire);
-        const struct place *newest = &server->places[(written - 1) % PLACES];
+        written = atomic_load_explicit(&server->n_locations, memory_order_acquire);
+        const struct location *newest = &server->locations[(written - 1) % LOCATIONS];
         for (size_t i = 0; i < n; i++)
             out[i] = atomic_load_explicit(&newest->words[first + i], memory_order_acquire);
-    } while (atomic_load_explicit(&server->n_places, memory_order_relaxed) - written >= PLACES - 1);
+    } while (atomic_load_explicit(&server->n_locations, memory_order_relaxed) - written >= LOCATIONS - 1);
 }
 
 struct addr server_address(const struct server *server)
 {
     uint64_t    words[ADDRESS_WORDS];
     struct addr address;
-    read_place(server, 0, ADDRESS_WORDS, words);
+    read_location(server, 0, ADDRESS_WORDS, words);
     memcpy(&address, words, sizeof address);
     return address;
 }
@@ -148,7 +148,7 @@ struct addr server_address(const struct server *server)
 const char *server_host(const struct server *server, char out[SERVER_HOST_MAX])
 {
     uint64_t words[HOST_WORDS];
-    read_place(server, ADDRESS_WORDS, HOST_WORDS, words);
+    read_location(server, ADDRESS_WORDS, HOST_WORDS, words);
     memcpy(out, words, SERVER_HOST_MAX);
     return out;
 }
@@ -158,27 +158,27 @@ bool server_has_address(const struct server *server)
     return atomic_load_explicit(&server->has_address, memory_order_relaxed);
 }
 
-void server_set_place(struct server *server, const struct addr *address, const char *host)
+void server_set_location(struct server *server, const struct addr *address, const char *host)
 {
-    uint64_t      words[PLACE_WORDS] = {0};
-    uint32_t      written = atomic_load_explicit(&server->n_places, memory_order_relaxed);
-    struct place *next = &server->places[written % PLACES];
-    size_t        len = host != NULL ? strnlen(host, SERVER_HOST_MAX - 1) : 0;
+    uint64_t         words[LOCATION_WORDS] = {0};
+    uint32_t         written = atomic_load_explicit(&server->n_locations, memory_order_relaxed);
+    struct location *next = &server->locations[written % LOCATIONS];
+    size_t           len = host != NULL ? strnlen(host, SERVER_HOST_MAX - 1) : 0;
     memcpy(words, address, sizeof *address);
     if (len > 0 && host[len - 1] == '.') /* only DNS writes it */
         len--;
     if (len > 0)
         memcpy(words + ADDRESS_WORDS, host, len);
-    for (size_t i = 0; i < PLACE_WORDS; i++)
+    for (size_t i = 0; i < LOCATION_WORDS; i++)
         atomic_store_explicit(&next->words[i], words[i], memory_order_release);
-    atomic_store_explicit(&server->n_places, written + 1, memory_order_release);
+    atomic_store_explicit(&server->n_locations, written + 1, memory_order_release);
     atomic_store_explicit(&server->has_address, addr_is_set(address), memory_order_relaxed);
 }
 
 void server_set_address(struct server *server, const struct addr *address)
 {
     char host[SERVER_HOST_MAX];
-    server_set_place(server, address, server_host(server, host));
+    server_set_location(server, address, server_host(server, host));
 }
 
 bool server_is_usable(const struct server *server)

@@ -66,7 +66,7 @@ void              server_set_max_connections(struct server *server, uint32_t mos
 struct addr server_address(const struct server *server);
 bool        server_has_address(const struct server *server);
 const char *server_host(const struct server *server, char out[SERVER_HOST_MAX]); /* out; "" where it has no name */
-void        server_set_place(struct server *server, const struct addr *address, const char *host);
+void        server_set_location(struct server *server, const struct addr *address, const char *host);
 void        server_set_address(struct server *server, const struct addr *address); /* the name stays */
 
 /* By an operator's word, or because it has no address: no new sessions, no checks. */

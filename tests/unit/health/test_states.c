@@ -214,7 +214,7 @@ END_TEST
 static void move_to(const struct addr *at)
 {
     const struct addr was = server_address(w.live[0]);
-    server_set_place(w.live[0], at, "");
+    server_set_location(w.live[0], at, "");
     health_address_changed(w.health, 0, 0, &was, "a test");
 }
 

@@ -411,7 +411,7 @@ START_TEST(names_decide_and_not_order)
     struct farm                  left = farm_of(BALANCE_SOURCE, 4, some), right = farm_of(BALANCE_SOURCE, 4, others);
     struct addr                  elsewhere;
     ck_assert(addr_parse("192.0.2.1:1884", &elsewhere));
-    ck_assert(server_set_address(right.servers[0], &elsewhere));
+    server_set_address(right.servers[0], &elsewhere);
     for (uint32_t n = 0; n < 2000; n++) {
         uint64_t key = client_key(n);
         ck_assert_str_eq(some[farm_visit(&left, 0, key)].name, others[farm_visit(&right, 0, key)].name);

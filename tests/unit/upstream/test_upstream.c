@@ -180,7 +180,7 @@ START_TEST(a_server_without_an_address_is_not_tried)
     server_set_address(server, &at);
     ck_assert(server_has_address(server) && server_is_healthy(server) && !server_is_in_maintenance(server));
     ck_assert_str_eq(server_host(server, host), "broker.example");
-    server_set_place(server, &(struct addr){0}, "");
+    server_set_location(server, &(struct addr){0}, "");
     ck_assert(!server_is_usable(server));
     ck_assert_str_eq(server_host(server, host), "");
     server_free(server);
@@ -210,7 +210,7 @@ static void *move_about(void *user)
     char          host[SERVER_HOST_MAX];
     for (unsigned i = 0; i < 100000; i++) {
         place_n(1 + i % 60000, &at, host);
-        server_set_place(m->server, &at, host);
+        server_set_location(m->server, &at, host);
     }
     atomic_store(&m->done, true);
     return NULL;
@@ -224,7 +224,7 @@ START_TEST(a_place_is_read_whole_while_it_changes)
     struct addr                  at, is;
     char                         host[SERVER_HOST_MAX], other[SERVER_HOST_MAX];
     place_n(1, &at, host);
-    server_set_place(m.server, &at, host);
+    server_set_location(m.server, &at, host);
     ck_assert_int_eq(pthread_create(&thread, NULL, move_about, &m), 0);
     while (!atomic_load(&m.done)) {
         is = server_address(m.server);
