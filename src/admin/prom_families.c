@@ -188,7 +188,7 @@ const struct prom_tally prom_tallies[] = {
     {"mqtt_connacks_total", PROM_COUNTER, FRONTENDS | SERVERS, TALLY_CONNACKS, PROM_OF_MQTT,
      "CONNACKs of servers; a code other than 0x00 is there once it was seen."},
     {"mqtt_disconnects_total", PROM_COUNTER, FRONTENDS | SERVERS, TALLY_DISCONNECTS, PROM_OF_MQTT,
-     "DISCONNECT packets; a code other than 0x00 is there once it was seen."},
+     "DISCONNECT packets of MQTT 5; a code other than 0x00 is there once it was seen."},
     {0}};
 
 static_assert(ARRAY_LEN(prom_tallies) <= PROM_TALLIES_MAX + 1, "one text each");

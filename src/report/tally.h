@@ -10,7 +10,7 @@ enum tally_group {
     TALLY_SESSIONS,    /* open now */
     TALLY_CONNECTS,    /* CONNECTs let in */
     TALLY_CONNACKS,    /* of servers */
-    TALLY_DISCONNECTS, /* by who sent them */
+    TALLY_DISCONNECTS, /* of 5, by who sent them */
     TALLY_REFUSED,     /* sessions, by what was wrong; of frontends alone, whatever they speak */
     TALLY_GROUPS
 };

@@ -2,8 +2,8 @@
 import collections
 import csv
 import re
+import ssl
 import subprocess
-import threading
 
 import paho.mqtt.client
 import paho.mqtt.packettypes
@@ -12,12 +12,14 @@ import pytest
 
 from mqgate import DEADLINE_S, conf, until
 from pki import section
-from servers import Mosquitto
+from servers import Mosquitto, Server
 from test_metrics import families, promtool, samples, scrape
 
 USER = ("-u", "ops", "-P", "secret")
 VERSIONS = {"mqttv31": "3.1", "mqttv311": "3.1.1", "mqttv5": "5"}
 PROTOCOLS = {"1": "3.1", "2": "3.1.1", "5": "5"}  # as mosquitto's log has them
+
+CONNECT_5 = b"\x10\x1f\0\4MQTT\5\xc2\0\0\0\0\5sends\0\3ops\0\6secret"  # no keep-alive
 
 
 class Broker(Mosquitto):
@@ -144,7 +146,7 @@ def test_packets_publishes_and_versions_are_those_that_were_sent(world, subscrib
         assert shown["sessions"] == {"3.1": 0, "3.1.1": 0, "5": 0}
         assert [(each["version"], each["code"], each["count"]) for each in shown["connacks"]] == [
             ("3.x", 0, 5), ("5", 0, 4)]
-        assert [(each["sender"], each["code"], each["count"]) for each in shown["disconnects"]] == [("client", 0, 9)]
+        assert [(each["sender"], each["code"], each["count"]) for each in shown["disconnects"]] == [("client", 0, 4)]
         assert (shown["broken"], shown["loose"]) == (0, 0)
     for of in "frontend", "server":
         assert metrics(world, f"mqgate_{of}_mqtt_packets_total", ("direction", "type")) == by_pairs(packets)
@@ -192,37 +194,29 @@ def test_what_the_broker_refuses_is_told_by_code(world):
     assert promtool("check", "metrics", stdin=text).stdout == ""
 
 
-def a_client(world, name, **options):
-    client = paho.mqtt.client.Client(name, protocol=paho.mqtt.client.MQTTv5, **options)
-    client.username_pw_set(*USER[1::2])
-    connected, gone = threading.Event(), threading.Event()
-    client.on_connect = lambda *_: connected.set()
-    client.on_disconnect = lambda *_: gone.set()
-    client.connect(*world.gate.address("in"))
-    client.loop_start()
-    assert connected.wait(DEADLINE_S)
-    return client, gone
-
-
 def test_disconnects_are_told_by_who_sent_them_and_why(world):
-    with_will = paho.mqtt.reasoncodes.ReasonCodes(paho.mqtt.packettypes.PacketTypes.DISCONNECT,
-                                                  "Disconnect with will message")
-    client, _ = a_client(world, "first")
-    client.disconnect(with_will)
-    client.loop_stop()
+    client = paho.mqtt.client.Client("leaves", protocol=paho.mqtt.client.MQTTv5)
+    client.username_pw_set(*USER[1::2])
+    reason = paho.mqtt.reasoncodes.ReasonCodes(paho.mqtt.packettypes.PacketTypes.DISCONNECT,
+                                               "Disconnect with will message")
+    client.on_connect = lambda *_: client.disconnect(reason)
+    client.connect(*world.gate.address("in"))
+    client.loop_forever()
     world.await_end(1)
-    older, gone = a_client(world, "the-same")
-    newer, _ = a_client(world, "the-same")  # the broker sends the older one away
-    assert gone.wait(DEADLINE_S)
-    older.loop_stop()
-    newer.disconnect()
-    newer.loop_stop()
-    until(lambda: world.gate.listener_stats()["open"] == 0, "all sessions to end")
+    with world.gate.connect() as client:
+        client.sendall(CONNECT_5)
+        until(lambda: "Sending CONNACK to sends" in world.log(), "the CONNACK")
+        client.sendall(b"\x82\x09\0\1\0\0\3a#b\0")  # no topic filter: the broker ends it
+        heard = b""
+        while piece := client.recv(100):
+            heard += piece
+    assert re.search(rb"\xe0[\1\2]\x81\0?$", heard), heard
+    until(lambda: world.gate.listener_stats()["open"] == 0, "the session to end")
     for shown in (world.mqtt(), world.gate.server_stats()["mqtt"]):
-        found = {(each["sender"], each["code"]): each["reason"] for each in shown["disconnects"]}
-        assert found[("client", 4)] == "Disconnect with Will Message"
-        assert found[("server", 0x8E)] == "Session taken over" and ("client", 0) in found
-    assert 'sender="server",code="0x8E",reason="Session taken over"}' in scrape(world.gate)[1]
+        assert [tuple(each.values()) for each in shown["disconnects"]] == [
+            ("client", 4, "Disconnect with Will Message", 1), ("server", 0x81, "Malformed Packet", 1)]
+    assert metrics(world, "mqgate_server_mqtt_disconnects_total", ("sender", "code")) == {
+        ("client", "0x04"): 1, ("server", "0x81"): 1}
 
 
 CONNECT = {"not_mqtt": b"GET / HTTP/1.1\r\n\r\n",
@@ -245,6 +239,16 @@ def test_clients_refused_are_told_by_reason_and_the_broker_sees_nothing(world, r
     assert world.log() == ""
 
 
+def test_http_that_is_no_upgrade_is_refused_with_a_reason_of_its_own(mqgate, broker):
+    world = World(mqgate(conf(broker.ws_port, listener={"protocol": "ws"})), broker)
+    with world.gate.connect() as client:
+        client.sendall(CONNECT["not_mqtt"])
+        while client.recv(1000):
+            pass
+    until(lambda: seen(world.gate.listener_stats()["refused"]) == {"http": 1}, "the refusal")
+    assert world.log() == ""
+
+
 def test_a_listener_that_relays_bytes_has_no_figures_of_mqtt(mqgate, broker):
     world = World(mqgate(conf(broker.port)), broker)
     assert world.do("pub", *USER, "-t", "t", "-m", "x")[0] == 0
@@ -253,12 +257,63 @@ def test_a_listener_that_relays_bytes_has_no_figures_of_mqtt(mqgate, broker):
     assert world.gate.control("show mqtt in") == "It speaks no MQTT.\n\n"
 
 
-def test_tls_makes_no_difference(mqgate, broker, pki):
-    configuration = conf(broker.port, listener={"protocol": "mqtt", "tls": "edge"},
-                         tls=[section("edge", pki.leaf("one.test"))])
+@pytest.mark.parametrize("strict", [True, False])
+def test_streams_that_stop_being_mqtt_are_counted(mqgate, broker, strict):
+    world = World(mqgate(conf(broker.port, listener={"protocol": "mqtt", "mqtt": {"strict": strict}})), broker)
+    with world.gate.connect() as client:
+        client.sendall(CONNECT_5)
+        until(lambda: "Sending CONNACK to sends" in world.log(), "the CONNACK")
+        client.sendall(b"\xf0\xff\xff\xff\xff\xff")
+        while client.recv(100):
+            pass
+    until(lambda: world.gate.listener_stats()["open"] == 0, "the session to end")
+    for shown in (world.mqtt(), world.gate.server_stats()["mqtt"]):
+        assert (shown["broken"], shown["loose"]) == (int(strict), int(not strict))
+    said = [(each["sender"], each["count"]) for each in world.mqtt()["disconnects"]]
+    assert said == [("gate", 1)] if strict else "gate" not in dict(said)
+    name = f"mqgate_frontend_mqtt_{'broken' if strict else 'loose'}_total"
+    assert samples(scrape(world.gate)[1])[f'{name}{{proxy="in"}}'] == 1
+
+
+class Patient(Server):
+    """A broker that accepts whoever comes, and waits."""
+
+    def serve(self, sock):
+        if sock.recv(1000):
+            sock.sendall(b"\x20\3\0\0\0")
+        while sock.recv(1000):
+            pass
+
+
+def test_clients_that_fall_silent_are_counted(mqgate, serve):
+    gate = mqgate(conf(serve(Patient).port, listener={"protocol": "mqtt"}))
+    with gate.connect() as client:
+        client.sendall(CONNECT_5.replace(b"\xc2\0\0", b"\xc2\0\1"))  # a second: silent for 6.5 s at most
+        while client.recv(100):
+            pass
+    until(lambda: gate.listener_stats()["keep_alive_ended"] == 1, "it to be counted")
+    assert [tuple(each.values()) for each in gate.listener_stats()["mqtt"]["disconnects"]] == [
+        ("gate", 0x8D, "Keep Alive timeout", 1)]
+    assert 'mqgate_frontend_keep_alive_ended_total{proxy="in"} 1\n' in scrape(gate)[1]
+
+
+@pytest.mark.parametrize("transport, tls", [("tcp", "edge"), ("websockets", ""), ("websockets", "edge")])
+def test_tls_and_websocket_make_no_difference(mqgate, broker, pki, transport, tls):
+    to, protocol = (broker.port, "mqtt") if transport == "tcp" else (broker.ws_port, "ws")
+    configuration = conf(to, listener={"protocol": protocol, "tls": tls}, tls=[section("edge", pki.leaf("one.test"))])
     world = World(mqgate(configuration), broker)
-    status, _ = world.do("pub", *USER, "-q", "2", "-t", "t", "-m", "x", "--cafile", pki.ca, "--insecure")
-    assert status == 0
-    world.await_end(1)
+    client = paho.mqtt.client.Client("other", transport=transport)
+    client.username_pw_set(*USER[1::2])
+    if tls:
+        context = ssl.create_default_context(cafile=pki.ca)
+        context.check_hostname = False  # paho sends the address it connects to
+        client.tls_set_context(context)
+    client.on_connect = lambda *_: client.subscribe("loop", 2)
+    client.on_subscribe = lambda *_: client.publish("loop", b"x" * 1000, 2)
+    client.on_message = lambda *_: client.disconnect()
+    client.connect(*world.gate.address("in"))
+    client.loop_forever()
+    until(lambda: world.gate.listener_stats()["open"] == 0, "the session to end")
     assert {way: seen(each) for way, each in world.mqtt()["packets"].items()} == {
         way: seen(each) for way, each in world.packets().items()}
+    assert seen(world.mqtt()["publishes"]["in"]) == seen(world.mqtt()["publishes"]["out"]) == {"2": 1}

@@ -255,7 +255,9 @@ def test_figures_of_mqtt_are_shown_when_there_are_some(mqgate, browser):
     charts = "[...document.querySelectorAll('.proxy .chart:not([hidden]) figcaption')].map(c => c.firstChild.textContent)"
     until(lambda: table(browser, "clients"), "the first answer")
     assert browser.look(hidden) and "Packets in" not in browser.look(charts)
+    keys = gate.listener_stats()["mqtt"].keys()
     told = with_mqtt(gate.stats())
+    assert told["listeners"][0]["mqtt"].keys() == keys
     browser.answer(told)
     browser.click("#now")
     until(lambda: not browser.look(hidden), "figures of MQTT")
@@ -267,9 +269,9 @@ def test_figures_of_mqtt_are_shown_when_there_are_some(mqgate, browser):
     assert table(browser, "mqtt-codes")[:5] == [
         ["in", "CONNACK", "3.x", "the server", "0x05", "Not authorized", "21"],
         ["in", "CONNACK", "5", "the server", "0x87", "Not authorized", "1"],
-        ["in", "DISCONNECT", "-", "the client", "0x00", "Normal disconnection", "5"],
-        ["in", "DISCONNECT", "-", "mqgate", "0x8D", "Keep Alive timeout", "2"],
-        ["in", "DISCONNECT", "-", "the server", "other", "other", "1"]]
+        ["in", "DISCONNECT", "5", "the client", "0x00", "Normal disconnection", "5"],
+        ["in", "DISCONNECT", "5", "mqgate", "0x8D", "Keep Alive timeout", "2"],
+        ["in", "DISCONNECT", "5", "the server", "other", "other", "1"]]
     client = dict(zip(browser.look("[...document.querySelectorAll('#clients thead th')].map(th => th.textContent)"),
                       table(browser, "clients")[0]))
     assert (client["MQTT 3.1"], client["MQTT 3.1.1"], client["MQTT 5"]) == ("0", "7", "4")
