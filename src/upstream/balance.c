@@ -43,11 +43,6 @@ uint64_t balance_hash(const void *bytes, size_t len)
     return siphash(key, bytes, len);
 }
 
-static size_t first_of(uint64_t servers)
-{
-    return (size_t)__builtin_ctzll(servers);
-}
-
 /* An operator may set it to 0 while we look. */
 static uint32_t weight_of(const struct server *server)
 {
@@ -75,9 +70,9 @@ static bool comes_before(const struct rank *a, const struct rank *b)
 static struct rank first_in_rank(const struct balance *b, uint64_t candidates)
 {
     uint64_t    now = atomic_load(&b->now);
-    struct rank best = rank_of(b, first_of(candidates), now);
+    struct rank best = rank_of(b, balance_first(candidates), now);
     for (uint64_t left = candidates & (candidates - 1); left != 0; left &= left - 1) {
-        struct rank other = rank_of(b, first_of(left), now);
+        struct rank other = rank_of(b, balance_first(left), now);
         if (comes_before(&other, &best))
             best = other;
     }
@@ -115,13 +110,13 @@ static double lot_of(const struct balance_share *share, uint64_t key)
 
 static size_t draw_lots(const struct balance *b, uint64_t candidates, uint64_t key)
 {
-    size_t best = first_of(candidates);
+    size_t best = balance_first(candidates);
     double best_lot = INFINITY;
     for (uint64_t left = candidates; left != 0; left &= left - 1) {
-        double lot = lot_of(&b->shares[first_of(left)], key);
+        double lot = lot_of(&b->shares[balance_first(left)], key);
         if (lot < best_lot) {
             best_lot = lot;
-            best = first_of(left);
+            best = balance_first(left);
         }
     }
     return best;
@@ -139,5 +134,5 @@ size_t balance_choose(struct balance *b, uint64_t candidates, uint64_t key)
     case BALANCE_LOCAL_FIRST:
         break;
     }
-    return first_of(candidates);
+    return balance_first(candidates);
 }

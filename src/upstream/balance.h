@@ -43,6 +43,12 @@ void balance_fini(struct balance *b);
  * where lots are drawn. */
 size_t balance_choose(struct balance *b, uint64_t candidates, uint64_t key);
 
+/* The first of a set of servers, a bit each; it is not empty. */
+static inline size_t balance_first(uint64_t servers)
+{
+    return (size_t)__builtin_ctzll(servers);
+}
+
 /* Of bytes that stand for a client. */
 uint64_t balance_hash(const void *bytes, size_t len);
 

@@ -61,11 +61,6 @@ static struct pool_waiter **queue_at(const struct pool *pool, unsigned worker, s
     return &pool->queues[worker * pool->n_queues + queue];
 }
 
-static size_t first_of(uint64_t servers)
-{
-    return (size_t)__builtin_ctzll(servers);
-}
-
 /* --- picking --- */
 
 /* A bit for each server that may be used: backups only when there is nobody else. */
@@ -84,7 +79,7 @@ static uint64_t with_room(const struct pool *pool, uint64_t candidates)
 {
     uint64_t found = 0;
     for (uint64_t left = candidates; left != 0; left &= left - 1) {
-        if (server_has_room(pool->servers[first_of(left)]))
+        if (server_has_room(pool->servers[balance_first(left)]))
             found |= left & -left;
     }
     return found;
@@ -95,7 +90,7 @@ static enum pick take_place(struct pool *pool, uint64_t candidates, bool in_orde
 {
     candidates = with_room(pool, candidates);
     while (candidates != 0) {
-        size_t i = in_order ? first_of(candidates) : balance_choose(&pool->balance, candidates, key);
+        size_t i = in_order ? balance_first(candidates) : balance_choose(&pool->balance, candidates, key);
         if (server_take_place(pool->servers[i])) {
             *lease = (struct lease){.index = (uint8_t)i, .held = true, .pending = true};
             return PICK_OK;
