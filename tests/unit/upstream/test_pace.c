@@ -99,17 +99,27 @@ static uint64_t never_late(unsigned worker)
     return 0;
 }
 
+/* The same numbers in each run. */
+static uint64_t any_below(uint64_t n)
+{
+    static uint64_t state = 88172645463325252;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state % n;
+}
+
 static uint64_t late_as_timers_are(unsigned worker)
 {
     (void)worker;
-    return (uint64_t)rand() % (PACE_SLACK_NS + 1);
+    return any_below(PACE_SLACK_NS + 1);
 }
 
 /* Mostly as timers are, and at times as a busy machine is. */
 static uint64_t late_at_random(unsigned worker)
 {
     uint64_t late = late_as_timers_are(worker);
-    return rand() % 8 == 0 ? late + (uint64_t)(rand() % 3000) * MS : late;
+    return any_below(8) == 0 ? late + any_below(3000) * MS : late;
 }
 
 static uint64_t late_for_each_slot(unsigned worker)
@@ -130,7 +140,6 @@ static const uint32_t rates[] = {1, 2, 3, 7, 99, 100, 1000, 20000};
 START_TEST(in_no_second_more_begin_than_the_rate)
 {
     uint32_t rate = rates[_i];
-    srand(rate);
     for (size_t l = 0; l < ARRAY_LEN(latenesses); l++) {
         for (unsigned n = 1; n <= WORKERS_MAX; n++) {
             struct crowd c = crowd_of(rate, n);
@@ -147,7 +156,6 @@ START_TEST(a_timer_that_is_some_milliseconds_late_loses_nothing)
 {
     enum { SECONDS = 30 };
     uint32_t rate = rates[_i];
-    srand(rate);
     for (unsigned n = 1; n <= WORKERS_MAX; n++) {
         struct crowd c = crowd_of(rate, n);
         crowd_run(&c, late_as_timers_are, START + SECONDS * SECOND);
