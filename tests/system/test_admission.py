@@ -12,7 +12,7 @@ import pytest
 import proxyproto as pp
 from mqgate import DEADLINE_S, SANITIZER, SLACK, conf, until
 from pki import section
-from servers import Echo, Listener, ends, reset
+from servers import Echo, Listener, ends, free_port, reset
 
 HELLO = b"hello"
 PROXIED = {"proxy_protocol": "accept", "proxy_from": ["127.0.0.0/8"]}
@@ -63,8 +63,8 @@ def one_in(mqgate, echo):
 class Arrivals(Listener):
     """Tells when each connection came."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, **options):
+        super().__init__(**options)
         self.at = []
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -103,12 +103,26 @@ def test_a_crowd_is_let_in_at_the_rate_and_nobody_is_left_out(mqgate, serve):
             stack.enter_context(gate.connect())
         until(lambda: len(server.at) == 300, "all to be let in")
         all_in = time.monotonic() - begun
-    # 300 slots take 3.03 s, but for the last and what may be made up for; the server's own clock may be late.
-    assert 2.9 < all_in < 3.2 * SLACK
-    assert server.most_within(0.95) <= 100
+    # 300 slots take 3.06 s, but for what may be made up for; the server may be late to see who has come.
+    assert 2.9 < all_in < 4.5 * SLACK
+    assert server.most_within(0.9) <= 100
     stats = gate.listener_stats()
     assert stats["sessions"] == 300 and stats["refused"]["pace"] == stats["request_errors"] == 0
     assert 280 <= stats["paced"] < 300
+
+
+def test_a_server_that_comes_back_is_not_rushed_at(mqgate, serve):
+    """Those that could not reach it wait for their turn again, ahead of those that have had none."""
+    port = free_port()
+    gate = mqgate(paced(port, 20, backend={"tries": 10}))
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(gate.connect())
+        until(lambda: "state=turn_again" in gate.control("show sess"), "some to have tried")
+        server = serve(Arrivals, port=port)
+        until(lambda: len(server.at) == 60, "all to be let in")
+    assert server.most_within(0.9) <= 20
+    assert gate.listener_stats()["paced"] < 60
 
 
 def test_workers_take_turns(mqgate, serve):
