@@ -39,6 +39,10 @@ static bool complete(struct conf *conf)
     if (conf->global.node[0] == '\0')
         conf->global.node = host_name(conf->arena);
     conf->global.control_mode = (mode_t)strtoul(conf->global.control_mode_text, NULL, 8);
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        struct conf_max_age *max_age = &conf->listeners[i].max_age;
+        max_age->jitter_percent = (uint32_t)strtoul(max_age->jitter_text, NULL, 10);
+    }
     for (size_t i = 0; i < conf->n_backends; i++) {
         if (!servers_expand(&conf->backends[i], conf->arena))
             return false;

@@ -173,6 +173,14 @@ struct conf_ws {
     bool                forwarded; /* X-Forwarded-For, -Port and -Proto go to the server */
 };
 
+/* Old sessions are asked to reconnect. */
+struct conf_max_age {
+    uint32_t    after_ms;       /* 0: never */
+    const char *jitter_text;    /* as written */
+    uint32_t    jitter_percent; /* of after_ms, either way */
+    uint32_t    budget;         /* sessions a minute, at least 1 */
+};
+
 struct conf_listener {
     const char                *name;
     struct addr               *bind;
@@ -192,6 +200,7 @@ struct conf_listener {
     struct conf_timeouts       timeouts;
     struct conf_mqtt           mqtt;
     struct conf_ws             ws;
+    struct conf_max_age        max_age;
 };
 
 /* How host names of servers are looked up. */

@@ -115,8 +115,7 @@ static const struct option backend_options[] = {
             "for it, at most timeouts.queue, and one whose server is down or cannot be reached goes to the one that is "
             "next for it."},
     {"servers", OPTION_LIST, AT(written), .required = true, .min = 1, .max = CONF_SERVERS_MAX,
-     .section = &server_section,
-     .doc = "The servers, in the order that \"local-first\" and backups are tried in."},
+     .section = &server_section, .doc = "The servers, in the order that \"local-first\" and backups are tried in."},
     {"check", OPTION_GROUP, AT(check), .section = &check_section, .doc = "How the health of the servers is checked."},
     {"tries", OPTION_U32, AT(tries), .min = 1, .max = 64, .def = "3",
      .doc = "Servers that are tried for one session before its client is turned away."},

@@ -80,16 +80,21 @@ static const struct option mqtt_options[] = {
 
 static const struct section mqtt_section = {mqtt_options, NULL, sizeof(struct conf_mqtt)};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_max_age, field)
+
 static const struct option max_age_options[] = {
-    {"after", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "0s",
-     .doc = "The age at which a session is asked to reconnect. \"0s\": never."},
-    {"jitter", OPTION_STRING, NOT_YET, .max = 4, .def = "10%", .check = syntax_percent, .allowed = "\"0%\" to \"100%\"",
-     .doc = "How far a session's own age limit may be from after."},
-    {"budget", OPTION_U32, NOT_YET, .min = 1, .max = MILLION, .def = "60",
-     .doc = "Sessions that are asked each minute, spread evenly over it."},
+    {"after", OPTION_DURATION, AT(after_ms), .min = 0, .max = LONGEST, .def = "0s",
+     .doc =
+         "The age at which a session is asked to reconnect. \"0s\": never. A client of MQTT 5 gets a DISCONNECT with "
+         "reason 0x9C, one of WebSocket a close frame with 1001, any other an end of the connection."},
+    {"jitter", OPTION_STRING, AT(jitter_text), .max = 4, .def = "10%", .check = syntax_percent,
+     .allowed = "\"0%\" to \"100%\"", .doc = "How far a session's own age limit may be from after, either way."},
+    {"budget", OPTION_U32, AT(budget), .min = 1, .max = MILLION, .def = "60",
+     .doc = "Sessions that are asked each minute, spread evenly over it; the others are asked later."},
     {0}};
 
-static const struct section max_age_section = {max_age_options, NULL, 0};
+static const struct section max_age_section = {max_age_options, NULL, sizeof(struct conf_max_age)};
 
 #undef AT
 #define AT(field) .offset = offsetof(struct conf_ws, field)
@@ -181,7 +186,7 @@ static const struct option listener_options[] = {
     {"timeouts", OPTION_GROUP, AT(timeouts), .section = &conf_section_timeouts, .inherits = true,
      .doc = "Overrides of the top-level timeouts; what is not written here is as it is there."},
     {"mqtt", OPTION_GROUP, AT(mqtt), .section = &mqtt_section, .doc = "What is asked of MQTT clients."},
-    {"max_age", OPTION_GROUP, NOT_YET, .section = &max_age_section,
+    {"max_age", OPTION_GROUP, AT(max_age), .section = &max_age_section,
      .doc = "Old sessions are asked to reconnect, so that load spreads again."},
     {"ws", OPTION_GROUP, AT(ws), .section = &ws_section, .doc = "What is asked of WebSocket clients."},
     {0}};

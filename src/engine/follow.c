@@ -65,6 +65,7 @@ static void on_packet(struct session *s, enum direction dir, const struct mqtt_p
         on_connack(s, packet);
         break;
     case MQTT_DISCONNECT:
+        s->mqtt->disconnected |= dir == DOWN;
         if (packet->has_code)
             count_both(s, by_direction(dir, COUNT_MQTT_DISCONNECT_UP, COUNT_MQTT_DISCONNECT_DOWN) +
                               count_reason(packet->code));

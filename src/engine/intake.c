@@ -124,6 +124,7 @@ static struct mqtt_facts *facts_new(const struct mqtt_connect *connect, size_t c
 static enum step let_in(struct session *s, const struct mqtt_connect *connect, size_t connect_len)
 {
     const struct conf_mqtt *conf = &s->listener->conf->mqtt;
+    s->packet_max = connect->maximum_packet_size;
     if (!version_is_served(conf, connect->version))
         return session_refuse(s, WHY_VERSION, connect->version);
     if (conf->require_client_id && connect->client_id.len == 0)
@@ -215,8 +216,10 @@ enum step intake_refuse(struct session *s, enum why why)
         enum mqtt_fault     fault;
         enum parse answer = mqtt_parse_connect(buf_bytes(s->flow[UP].buf), s->listener->conf->mqtt.max_connect_size,
                                                &connect, &used, &fault);
-        if (answer == PARSE_OK)
+        if (answer == PARSE_OK) {
+            s->packet_max = connect.maximum_packet_size;
             return session_refuse(s, why, connect.version);
+        }
         step = answer == PARSE_MORE && !s->flow[UP].eof ? intake_read(s) : session_step_fail(s, why);
     }
     return step == STEP_WAIT ? session_step_fail(s, why) : step;

@@ -3,7 +3,10 @@
 #include "engine/mqtt.h"
 #include "engine/ws.h"
 
-enum { WORDS_MAX = 160 }; /* bytes of a packet of ours, with its frame and a close frame */
+enum {
+    PACKET_MAX = 128,            /* bytes of a packet of ours */
+    WORDS_MAX = PACKET_MAX + 16, /* in a frame, with a close frame behind it */
+};
 
 /* What a client hears when a session ends for this. MQTT 3.1.1 section 3.2.2.3 has return codes, 5.0 sections 3.2.2.2
  * and 3.14.2.1 reason codes. */
@@ -38,17 +41,36 @@ static const struct words all_words[WHY_COUNT] = {
     [WHY_CLIENT_NOT_MQTT] = {0, 0, MQTT_REASON_MALFORMED, WS_CLOSE_PROTOCOL, "what came is no MQTT packet"},
     [WHY_SERVER_NOT_MQTT] = {0, 0, MQTT_REASON_UNSPECIFIED, WS_CLOSE_UNEXPECTED,
                              "the broker sent what is no MQTT packet"},
+    [WHY_MAX_AGE] = {0, 0, MQTT_REASON_USE_ANOTHER_SERVER, WS_CLOSE_GOING_AWAY,
+                     "connected for long, please connect anew"},
     [WHY_KEEP_ALIVE] = {0, 0, MQTT_REASON_KEEP_ALIVE, WS_CLOSE_POLICY,
                         "nothing came for longer than the keep-alive allows"},
 };
 
-static size_t encode_connack(enum why why, enum mqtt_version version, uint8_t *out, size_t cap)
+/* The most that the client takes. */
+static size_t room_for(const struct session *s)
+{
+    return s->packet_max == 0 || s->packet_max > PACKET_MAX ? PACKET_MAX : s->packet_max;
+}
+
+/* The reason goes without its text where that would be too much for the client ([MQTT-3.2.2-19]). */
+static size_t encode_connack(const struct session *s, enum why why, enum mqtt_version version, uint8_t out[PACKET_MAX])
 {
     const struct words *words = &all_words[why];
     uint8_t             code = version == MQTT_5 ? words->connack_5 : words->connack_3;
     if (version == 0 || code == 0)
         return 0;
-    return mqtt_encode_connack(version, code, slice_str(words->text), out, cap);
+    size_t n = mqtt_encode_connack(version, code, slice_str(words->text), out, room_for(s));
+    return n != 0 ? n : mqtt_encode_connack(version, code, slice_of(NULL, 0), out, room_for(s));
+}
+
+/* The same ([MQTT-3.14.2-3]). */
+static size_t encode_disconnect(const struct session *s, uint8_t out[PACKET_MAX])
+{
+    const struct words *words = &all_words[s->why];
+    const struct slice  none = slice_of(NULL, 0);
+    size_t n = mqtt_encode_disconnect_5(words->disconnect_5, slice_str(words->text), none, out, room_for(s));
+    return n != 0 ? n : mqtt_encode_disconnect_5(words->disconnect_5, none, none, out, room_for(s));
 }
 
 /* In a frame where the client speaks WebSocket. */
@@ -77,16 +99,21 @@ enum step session_step_linger(struct session *s, enum why why, struct buf *answe
     return session_step_to(s, ST_LINGER);
 }
 
+/* What is no MQTT is not waited for. */
+static bool is_left_at_once(const struct session *s, enum why why)
+{
+    return s->ws == NULL && (s->protocol != PROTOCOL_MQTT || why == WHY_NOT_MQTT);
+}
+
 enum step session_refuse(struct session *s, enum why why, enum mqtt_version version)
 {
-    uint8_t packet[WORDS_MAX];
-    size_t  n = encode_connack(why, version, packet, sizeof packet);
-    if (n == 0 && s->ws == NULL)
+    uint8_t packet[PACKET_MAX];
+    if (is_left_at_once(s, why))
         return session_step_fail(s, why);
     struct buf *answer = buf_take(&s->worker->bufs);
     if (answer == NULL)
         return session_step_fail(s, WHY_NO_MEMORY);
-    put_packet(s, answer, slice_of(packet, n));
+    put_packet(s, answer, slice_of(packet, encode_connack(s, why, version, packet)));
     put_close(s, answer, why);
     return session_step_linger(s, why, answer);
 }
@@ -108,23 +135,36 @@ static bool make_room(struct session *s)
     return b != NULL;
 }
 
+/* A DISCONNECT may be sent to a client that has been let in ([MQTT-3.14.0-1]), once. */
+static bool takes_disconnect(const struct session *s)
+{
+    enum { REFUSED = 0x80 };
+    const struct mqtt_facts *mqtt = s->mqtt;
+    return mqtt->version == MQTT_5 && mqtt->has_connack && mqtt->connack < REFUSED && !mqtt->disconnected &&
+           all_words[s->why].disconnect_5 != 0;
+}
+
+static bool can_be_told(const struct session *s)
+{
+    bool is_open = s->ws == NULL || ws_frames_place(&s->ws->frames[DOWN]) != WS_CLOSED;
+    return s->mqtt != NULL && !s->mqtt->loose && is_open && follow_to_boundary(s) == 0 && !s->flow[DOWN].shut;
+}
+
 bool refuse_farewell(struct session *s)
 {
-    const struct words      *words = &all_words[s->why];
-    const struct mqtt_facts *mqtt = s->mqtt;
-    bool                     is_open = s->ws == NULL || ws_frames_place(&s->ws->frames[DOWN]) != WS_CLOSED;
-    uint8_t                  packet[WORDS_MAX];
-    size_t                   n = 0;
-    if (mqtt == NULL || mqtt->loose || !is_open || follow_to_boundary(s) != 0 || s->flow[DOWN].shut)
+    uint8_t packet[PACKET_MAX];
+    if (!can_be_told(s))
         return true;
     if (!make_room(s))
         return false;
-    if (mqtt->version == MQTT_5 && mqtt->has_connack && words->disconnect_5 != 0) {
-        n = mqtt_encode_disconnect_5(words->disconnect_5, slice_str(words->text), slice_of(NULL, 0), packet,
-                                     sizeof packet);
-        count_client(s, COUNT_MQTT_DISCONNECT_GATE + count_reason(words->disconnect_5), 1);
-    }
+    size_t n = takes_disconnect(s) ? encode_disconnect(s, packet) : 0;
+    if (n > 0)
+        count_client(s, COUNT_MQTT_DISCONNECT_GATE + count_reason(all_words[s->why].disconnect_5), 1);
     put_packet(s, s->flow[DOWN].buf, slice_of(packet, n));
     put_close(s, s->flow[DOWN].buf, s->why);
+    if (buf_len(s->flow[DOWN].buf) == 0) {
+        buf_give(&s->worker->bufs, s->flow[DOWN].buf);
+        s->flow[DOWN].buf = NULL;
+    }
     return true;
 }

@@ -502,6 +502,8 @@ void session_close(struct session *s, enum why why)
     worker_forget_again(w, s);
     if (w->cursor == s)
         w->cursor = s->next;
+    if (w->age_cursor == s)
+        w->age_cursor = s->next;
     DL_DELETE(w->sessions, s);
     s->next = w->graveyard;
     w->graveyard = s;

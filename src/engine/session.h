@@ -91,14 +91,15 @@ struct session {
     bool                  redispatched; /* a later try went to another server */
     int                   error;        /* errno of the last try to reach a server */
     uint64_t              id;
-    struct addr           client;   /* the real one, as far as known */
-    uint32_t              source;   /* its place in the listener's table of sources; 0: none */
-    uint32_t              look_at;  /* bytes of the CONNECT that must be there before it is looked at again */
-    struct mqtt_facts    *mqtt;     /* NULL: no CONNECT was let in; owned */
-    struct ws_facts      *ws;       /* NULL: no WebSocket; owned */
-    struct via           *via;      /* NULL: no PROXY header, or one without addresses; owned */
-    struct early         *early;    /* in ST_TURN: what came with the PROXY header; owned */
-    struct buf           *greeting; /* PROXY header on its way to the server */
+    struct addr           client;     /* the real one, as far as known */
+    uint32_t              source;     /* its place in the listener's table of sources; 0: none */
+    uint32_t              look_at;    /* bytes of the CONNECT that must be there before it is looked at again */
+    uint32_t              packet_max; /* bytes of an MQTT packet that the client takes; 0: any */
+    struct mqtt_facts    *mqtt;       /* NULL: no CONNECT was let in; owned */
+    struct ws_facts      *ws;         /* NULL: no WebSocket; owned */
+    struct via           *via;        /* NULL: no PROXY header, or one without addresses; owned */
+    struct early         *early;      /* in ST_TURN: what came with the PROXY header; owned */
+    struct buf           *greeting;   /* PROXY header on its way to the server */
     struct worker        *worker;
     struct snapshot      *snap; /* one reference */
     struct snap_listener *listener;

@@ -14,6 +14,7 @@ static const char causes[WHY_COUNT] = {
     [WHY_SERVER_TLS] = 'S',
     [WHY_CLIENT_NOT_MQTT] = 'P',
     [WHY_SERVER_NOT_MQTT] = 'P',
+    [WHY_MAX_AGE] = 'K',
     [WHY_KEEP_ALIVE] = 'c',
     [WHY_IDLE] = 'c',
     [WHY_HALF_CLOSED] = 'c',
@@ -44,10 +45,11 @@ static const char causes[WHY_COUNT] = {
 
 /* R the client's first words are awaited, Q in the queue, C on the way to a server, D data flows. */
 static const char phases[ST_COUNT] = {
-    [ST_LINGER] = '-',    [ST_TURN_AGAIN] = 'C',       [ST_PROXY_HEADER] = 'R', [ST_TURN] = 'R',
-    [ST_HANDSHAKE] = 'R', [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',         [ST_QUEUE] = 'Q',
-    [ST_PAUSE] = 'C',     [ST_CONNECT] = 'C',          [ST_GREET] = 'C',        [ST_RELAY] = 'D',
-    [ST_CLOSED] = '-',    [ST_SERVER_HANDSHAKE] = 'C',
+    [ST_LINGER] = '-',      [ST_TURN_AGAIN] = 'C',       [ST_PROXY_HEADER] = 'R', [ST_TURN] = 'R',
+    [ST_HANDSHAKE] = 'R',   [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',         [ST_QUEUE] = 'Q',
+    [ST_PAUSE] = 'C',       [ST_CONNECT] = 'C',          [ST_GREET] = 'C',        [ST_RELAY] = 'D',
+    [ST_CLOSED] = '-',      [ST_SERVER_HANDSHAKE] = 'C', [ST_UPGRADE] = 'R',      [ST_ANSWER] = 'R',
+    [ST_SERVER_HEAD] = 'C',
 };
 
 /* Nobody refused: the server was too slow, or this side had no port, descriptor or memory left to ask it. */
@@ -78,8 +80,6 @@ static char cause(const struct session *s)
 
 static char phase(const struct session *s)
 {
-    if (s->why == WHY_FIRST_BYTE_TIMEOUT)
-        return 'R'; /* a server is there already, but it is the client's first words that did not come */
     if (s->why == WHY_KILLED && s->ended_in == ST_RELAY)
         return '-'; /* as HAProxy has it for "shutdown session" */
     return phases[s->ended_in];

@@ -9,6 +9,7 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_SERVER_TLS] = "server_tls_error",
     [WHY_CLIENT_NOT_MQTT] = "client_not_mqtt",
     [WHY_SERVER_NOT_MQTT] = "server_not_mqtt",
+    [WHY_MAX_AGE] = "max_age",
     [WHY_KEEP_ALIVE] = "keep_alive_timeout",
     [WHY_IDLE] = "idle_timeout",
     [WHY_HALF_CLOSED] = "half_closed_timeout",

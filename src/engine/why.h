@@ -13,6 +13,7 @@ enum why {
     WHY_SERVER_TLS,
     WHY_CLIENT_NOT_MQTT, /* what it sent after its CONNECT */
     WHY_SERVER_NOT_MQTT,
+    WHY_MAX_AGE,         /* asked to reconnect */
     WHY_KEEP_ALIVE,      /* the client was silent for longer than its keep-alive allows */
     WHY_IDLE,            /* timeouts.idle */
     WHY_HALF_CLOSED,     /* timeouts.half_closed */

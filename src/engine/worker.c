@@ -25,6 +25,7 @@ static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents);
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_rate_again(struct ev_loop *loop, ev_timer *watcher, int revents);
+static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_again(struct ev_loop *loop, ev_idle *watcher, int revents);
 
 static void init_watchers(struct worker *w)
@@ -36,11 +37,12 @@ static void init_watchers(struct worker *w)
     ev_timer_init(&w->timer, on_timer, 0., 0.);
     ev_timer_init(&w->accept_again, on_accept_again, 0., RETRY_ACCEPT_S);
     ev_timer_init(&w->rate_again, on_rate_again, 0., 0.);
+    ev_timer_init(&w->aging, on_aging, AGE_TURN_MS / 1e3, AGE_TURN_MS / 1e3);
     ev_idle_init(&w->again, on_again);
     ev_set_priority(&w->after_wait, EV_MAXPRI); /* the clock first */
     ev_set_priority(&w->again, EV_MAXPRI);      /* idle watchers of lower priority would wait for a quiet loop */
     w->mail.data = w->before_wait.data = w->after_wait.data = w->timer.data = w->accept_again.data = w;
-    w->rate_again.data = w->again.data = w;
+    w->rate_again.data = w->aging.data = w->again.data = w;
 }
 
 int worker_init(struct worker *w, struct engine *engine, unsigned index, struct snapshot *snap)
@@ -137,6 +139,7 @@ static void stop(struct worker *w)
     acceptors_close(w);
     ev_timer_stop(w->loop, &w->accept_again);
     ev_timer_stop(w->loop, &w->rate_again);
+    ev_timer_stop(w->loop, &w->aging);
     DL_FOREACH_SAFE (w->sessions, s, next) {
         session_close(s, WHY_SHUTDOWN);
     }
@@ -214,6 +217,13 @@ static void on_rate_again(struct ev_loop *loop, ev_timer *watcher, int revents)
     acceptors_start(watcher->data);
 }
 
+static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    age_serve(watcher->data);
+}
+
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     struct worker   *w = watcher->data;
@@ -266,6 +276,8 @@ void *worker_run(void *arg)
     ev_check_start(w->loop, &w->after_wait);
     acceptors_init(w);
     acceptors_start(w);
+    if (age_is_limited(w->snap))
+        ev_timer_start(w->loop, &w->aging);
     ev_run(w->loop, 0);
     bury(w);
     ev_timer_stop(w->loop, &w->timer);

@@ -53,7 +53,8 @@ struct worker {
     struct deadlines  deadlines;
     struct session   *sessions; /* live ones */
     struct session   *graveyard;
-    struct session   *cursor; /* the next one that the inquiry looks at */
+    struct session   *cursor;     /* the next one that the inquiry looks at */
+    struct session   *age_cursor; /* the next one whose age is looked at; NULL: the oldest */
     struct refusals   refusals;
     struct session   *again_list; /* those with bytes left when their share of a turn was used up */
     uint32_t          n_again;
@@ -71,6 +72,7 @@ struct worker {
     struct ev_timer   timer;
     struct ev_timer   accept_again;
     struct ev_timer   rate_again;
+    struct ev_timer   aging;
     struct ev_idle    again;
     _Atomic uint32_t  mail_bits;
 
@@ -95,6 +97,11 @@ void worker_forget_again(struct worker *w, struct session *s);
 void turns_serve(struct worker *w);
 /* When to call it next; UINT64_MAX: nobody waits. */
 uint64_t turns_next_ms(const struct worker *w);
+
+enum { AGE_TURN_MS = 100 }; /* between two calls of age_serve() */
+/* age.c: whether there is a max_age; sessions past it are asked to reconnect, a few at a time. */
+bool age_is_limited(const struct snapshot *snap);
+void age_serve(struct worker *w);
 
 /* acceptor.c */
 void acceptors_init(struct worker *w);

@@ -79,7 +79,8 @@ struct mqtt_connect {
     enum mqtt_version version;
     bool              clean; /* Clean Session, in 5 Clean Start */
     uint16_t          keep_alive_s;
-    struct slice      client_id; /* may be empty */
+    uint32_t          maximum_packet_size; /* that it takes, in 5, section 3.1.2.11.4; 0: any */
+    struct slice      client_id;           /* may be empty */
     bool              has_will, has_user, has_password;
     struct slice      user;
 };

@@ -111,10 +111,11 @@ static void read_credentials(struct reading *c)
 /* Everything behind the version. */
 static void read_rest(struct reading *c)
 {
-    struct mqtt_properties ignored;
+    struct mqtt_properties properties = {0};
     read_flags(c);
     if (c->connect.version == MQTT_5)
-        mqtt_read_properties(&c->r, MQTT_PLACE_CONNECT, &ignored);
+        mqtt_read_properties(&c->r, MQTT_PLACE_CONNECT, &properties);
+    c->connect.maximum_packet_size = properties.maximum_packet_size;
     read_client_id(c);
     if (c->connect.has_will)
         read_will(c);

@@ -133,6 +133,8 @@ static void read_property(struct reader *r, enum mqtt_place place, struct mqtt_p
     reader_require(r, number != 0 || (id != MQTT_ID_RECEIVE_MAXIMUM && id != MQTT_ID_MAXIMUM_PACKET_SIZE));
     if (id == MQTT_ID_SERVER_KEEP_ALIVE)
         out->server_keep_alive_s = (uint16_t)number;
+    if (id == MQTT_ID_MAXIMUM_PACKET_SIZE)
+        out->maximum_packet_size = number;
     out->seen |= UINT64_C(1) << id;
 }
 

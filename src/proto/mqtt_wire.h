@@ -43,6 +43,7 @@ struct mqtt_shape mqtt_property_shape(uint8_t id, enum mqtt_place place);
 struct mqtt_properties {
     uint64_t seen; /* bit n: the property with identifier n */
     uint16_t server_keep_alive_s;
+    uint32_t maximum_packet_size;
 };
 
 /* The length, then all properties. */

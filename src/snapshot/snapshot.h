@@ -43,11 +43,12 @@ struct snap_bind {
 struct snap_listener {
     const struct conf_listener  *conf;
     struct snap_backend         *backend;
-    struct tls_server           *tls;     /* NULL: plain; owned by the snapshot's list */
-    struct snap_bind            *binds;   /* conf->n_bind of them; owned */
-    struct row                  *row;     /* one reference; its sessions are the connections now, of all workers */
-    struct sources              *sources; /* NULL: no limits on them; owned */
-    struct pace                 *pace;    /* NULL: no rate_limit; owned */
+    struct tls_server           *tls;          /* NULL: plain; owned by the snapshot's list */
+    struct snap_bind            *binds;        /* conf->n_bind of them; owned */
+    struct row                  *row;          /* one reference; its sessions are the connections now, of all workers */
+    struct sources              *sources;      /* NULL: no limits on them; owned */
+    struct pace                 *pace;         /* NULL: no rate_limit; owned */
+    _Atomic uint64_t             next_aged_ns; /* monotonic: when max_age.budget lets the next session go */
     _Atomic uint32_t             max_connections; /* in force; 0: no limit of its own */
     _Atomic(enum listener_state) state;           /* the main thread sets it */
 };

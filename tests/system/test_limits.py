@@ -160,10 +160,10 @@ def test_denied_addresses_are_reset_at_once(mqgate, echo):
 # --- descriptors -----------------------------------------------------------------------------------------------------
 
 def test_max_connections_is_lowered_to_what_the_descriptors_carry(mqgate, echo):
-    gate = mqgate(conf(echo.port, global_={"max_connections": 1000}), nofile=256)
+    gate = mqgate(conf(echo.port, global_={"max_connections": 1000}), nofile=320)
     said = {key: int(value) for key, value in gate.wait_log(event="max_connections_lowered", level="warn").items()
             if value.isdigit()}
-    assert (said["configured"], said["limit"], said["a_session"]) == (1000, 256, 2)
+    assert (said["configured"], said["limit"], said["a_session"]) == (1000, 320, 2)
     assert said["needed_descriptors"] == 1000 * said["a_session"] + said["fixed"]
     assert said["effective"] == (said["limit"] - said["fixed"]) // said["a_session"]
     assert gate.wait_log(event="ready")["max_connections"] == str(said["effective"])
