@@ -110,7 +110,8 @@ static const struct option backend_options[] = {
             "fewest sessions for its weight, in turn among equals; one that comes back gets all new ones until it has "
             "as many as the others. \"source\": a client's address always goes to the same server, as far as servers "
             "and their weights stay: one that comes or goes moves only its own share of the clients; names of "
-            "servers count, their order and addresses do not. \"client-id\": the same by the client identifier, where "
+            "servers count (of an SRV record the targets'), their order and addresses do not. \"client-id\": the same "
+            "by the client identifier, where "
             "the CONNECT is read and has one; else by the address. With these two a client whose server is full waits "
             "for it, at most timeouts.queue, and one whose server is down or cannot be reached goes to the one that is "
             "next for it."},

@@ -169,10 +169,13 @@ static void site_answered(struct lookup *l, const struct resolver_answer *answer
 static void site_rename(struct site *site, const char *host, uint16_t port)
 {
     static const struct addr nowhere;
+    char                     identity[DNS_NAME_MAX + 8];
     site_leave(site);
     (void)snprintf(site->host, sizeof site->host, "%s", host);
     site->port = port;
     site->weight = 0;
+    (void)snprintf(identity, sizeof identity, "%s:%u", host, port);
+    server_set_identity(site->live, identity);
     if (!server_has_address(site->live)) /* else an operator knows better */
         server_set_location(site->live, &nowhere, site->host);
 }

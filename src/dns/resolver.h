@@ -17,12 +17,12 @@ struct resolver *resolver_new(struct ev_loop *loop, const struct addr *servers, 
 void resolver_free(struct resolver *r);
 
 struct resolver_answer {
-    enum answer              kind;
-    const char              *why;       /* when it is not good */
-    const struct addr       *addresses; /* to a question for addresses: n_addresses of one family, port 0 */
-    size_t                   n_addresses;
-    const struct dns_answer *services; /* to a question for services: at least one of them */
-    uint32_t                 ttl_s;
+    enum answer        kind;
+    const char        *why;       /* when it is not good */
+    const struct addr *addresses; /* to a question for addresses: n_addresses of one family, port 0 */
+    size_t             n_addresses;
+    struct dns_answer *services; /* to a question for services: at least one of them; the asker may sort them */
+    uint32_t           ttl_s;
 };
 
 /* In the asker's memory, which must stay until the answer. */

@@ -1,5 +1,6 @@
 #include "dns/slots.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "upstream/server.h"
@@ -80,22 +81,29 @@ static bool take(struct slot *slots, size_t n, const struct dns_service *service
     return true;
 }
 
-size_t slots_fill(struct slot *slots, size_t n, const struct dns_answer *answer, uint64_t number)
+static int compare(const void *left, const void *right)
+{
+    const struct dns_service *a = left, *b = right;
+    int                       hosts = strcmp(a->host, b->host);
+    if (a->priority != b->priority)
+        return a->priority < b->priority ? -1 : 1;
+    return hosts != 0 ? hosts : (int)a->port - (int)b->port;
+}
+
+size_t slots_fill(struct slot *slots, size_t n, struct dns_answer *answer, uint64_t number)
 {
     const struct scale scale = scale_of(answer);
     size_t             left_out = 0;
     keep_those_that_stay(slots, n, answer, &scale, number);
-    for (unsigned turn = 0; turn < 2; turn++) {
-        for (size_t i = 0; i < answer->n_services; i++) {
-            const struct dns_service *service = &answer->services[i];
-            bool                      is_first = service->priority == scale.lowest_priority;
-            if (is_first != (turn == 0) || find(slots, n, service, true) != NULL)
-                continue;
-            if (take(slots, n, service))
-                rate(find(slots, n, service, true), service, &scale, number);
-            else
-                left_out++;
-        }
+    qsort(answer->services, answer->n_services, sizeof answer->services[0], compare);
+    for (size_t i = 0; i < answer->n_services; i++) {
+        const struct dns_service *service = &answer->services[i];
+        if (find(slots, n, service, true) != NULL)
+            continue;
+        if (take(slots, n, service))
+            rate(find(slots, n, service, true), service, &scale, number);
+        else
+            left_out++;
     }
     return left_out;
 }

@@ -15,10 +15,11 @@ struct slot {
     uint64_t seen;     /* the number of the last answer that the target was in; 0: it never had one */
 };
 
-/* answer: the number of this one, from 1 on, one more each time. A target (host and port) keeps its slot while answers
- * have it. One that comes takes the free slot that it had before, else the one that has been free the longest; those of
- * the lowest priority number come first. Returns how many found no slot free. */
-size_t slots_fill(struct slot *slots, size_t n, const struct dns_answer *answer, uint64_t number);
+/* number: of this answer, from 1 on, one more each time. A target (host and port) keeps its slot while answers have it.
+ * One that comes takes the free slot that it had before, else the one that has been free the longest. They come in the
+ * order of priority, host and port, not in that of the answer, which changes; the answer is sorted. Returns how many
+ * found no slot free. */
+size_t slots_fill(struct slot *slots, size_t n, struct dns_answer *answer, uint64_t number);
 /* Nobody is a target any more. */
 void slots_clear(struct slot *slots, size_t n);
 

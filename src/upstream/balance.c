@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/siphash.h"
 
@@ -25,10 +24,8 @@ bool balance_init(struct balance *b, enum conf_balance how, struct server *const
     b->shares = calloc(n, sizeof *b->shares);
     if (b->shares == NULL)
         return false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
         b->shares[i].server = servers[i];
-        b->shares[i].name = balance_hash(server_name(servers[i]), strlen(server_name(servers[i])));
-    }
     return true;
 }
 
@@ -103,7 +100,7 @@ static size_t take_turn(struct balance *b, uint64_t candidates)
  * them is this one with probability weight / all weights. */
 static double lot_of(const struct balance_share *share, uint64_t key)
 {
-    const uint64_t both[] = {key, share->name};
+    const uint64_t both[] = {key, server_identity(share->server)};
     const double   even = ((double)(balance_hash(both, sizeof both) >> 11) + 0.5) * 0x1p-53; /* between 0 and 1 */
     return -log(even) / weight_of(share->server);
 }

@@ -8,9 +8,10 @@
  * alone.
  *
  * source and client-id draw lots (weighted rendezvous hashing): a server's lot follows from the client's key and the
- * server's name alone, and its chance from its weight; the best lot wins. So a server that comes takes its share from
- * each of the others, one that goes leaves its clients to each of them, and nobody else moves; nor does anybody because
- * servers change their order or their addresses.
+ * server's identity alone, which is its name, or for a target of an SRV record its host and port, since its slot is
+ * another one elsewhere; its chance follows from its weight; the best lot wins. So a server that comes takes its share
+ * from each of the others, one that goes leaves its clients to each of them, and nobody else moves; nor does anybody
+ * because servers change their order or their addresses.
  *
  * The hash has no secret: all nodes must agree, and a restart must not move clients. Whoever may choose client ids can
  * find many that meet on one server. All that this buys is a load that is not spread: as many connections of one's own
@@ -25,7 +26,6 @@
 
 struct balance_share {
     const struct server *server;
-    uint64_t             name; /* its hash */
     _Atomic uint64_t     pass;
 };
 

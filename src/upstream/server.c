@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "upstream/balance.h"
+
 const char *const server_state_names[] = {"UNKNOWN", "UP", "DOWN", "no check"};
 
 /* Where it is, in words that can be read while they are written: the address, then the host's name. */
@@ -24,6 +26,7 @@ struct server {
     struct location            locations[LOCATIONS]; /* a ring: one writer, and readers who never wait for it */
     _Atomic uint32_t           n_locations;          /* ever written; the newest is the one before */
     _Atomic bool               has_address;
+    _Atomic uint64_t           identity;
     _Atomic bool               backup;
     _Atomic(enum server_state) state;
     _Atomic(enum server_admin) admin;
@@ -45,6 +48,7 @@ struct server *server_new(const struct server_settings *settings, enum server_st
         free(server);
         return NULL;
     }
+    server_set_identity(server, settings->name);
     server_set_location(server, &settings->address, settings->host);
     atomic_init(&server->backup, settings->backup);
     server->initial_weight = settings->weight;
@@ -179,6 +183,16 @@ void server_set_address(struct server *server, const struct addr *address)
 {
     char host[SERVER_HOST_MAX];
     server_set_location(server, address, server_host(server, host));
+}
+
+uint64_t server_identity(const struct server *server)
+{
+    return atomic_load_explicit(&server->identity, memory_order_relaxed);
+}
+
+void server_set_identity(struct server *server, const char *text)
+{
+    atomic_store_explicit(&server->identity, balance_hash(text, strlen(text)), memory_order_relaxed);
 }
 
 bool server_is_usable(const struct server *server)

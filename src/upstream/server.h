@@ -69,6 +69,10 @@ const char *server_host(const struct server *server, char out[SERVER_HOST_MAX]);
 void        server_set_location(struct server *server, const struct addr *address, const char *host);
 void        server_set_address(struct server *server, const struct addr *address); /* the name stays */
 
+/* What it is for those who draw lots: the hash of its name, until it is given another text. */
+uint64_t server_identity(const struct server *server);
+void     server_set_identity(struct server *server, const char *text);
+
 /* By an operator's word, or because it has no address: no new sessions, no checks. */
 static inline bool server_is_in_maintenance(const struct server *server)
 {

@@ -162,9 +162,19 @@ START_TEST(who_finds_no_slot_is_counted_and_the_others_stay)
     ck_assert_uint_eq(fill("fedcba"), 2);
     assert_slots("abcd");
     ck_assert_uint_eq(fill("fedca"), 1);
-    assert_slots("afcd");
+    assert_slots("aecd");
     slots_clear(slots, SLOTS);
     assert_slots("----");
+}
+END_TEST
+
+START_TEST(slots_do_not_follow_from_the_order_of_the_answer)
+{
+    (void)fill("cab");
+    assert_slots("abc-");
+    setup();
+    (void)fill("bca");
+    assert_slots("abc-");
 }
 END_TEST
 
@@ -191,12 +201,14 @@ START_TEST(the_lowest_priority_is_used_and_the_others_are_backups)
     target("a", 10, 1);
     target("b", 10, 1);
     ck_assert_uint_eq(slots_fill(slots, SLOTS, &answer, ++number), 1);
-    assert_slots("abxy");
+    assert_slots("abzy");
     ck_assert(!slots[0].backup && !slots[1].backup && slots[2].backup && slots[3].backup);
-    answer.n_services = 2; /* the first ones are gone */
+    answer.n_services = 0;
+    target("y", 29, 1);
+    target("z", 28, 1);
     ck_assert_uint_eq(slots_fill(slots, SLOTS, &answer, ++number), 0);
-    assert_slots("--xy");
-    ck_assert(slots[2].backup && !slots[3].backup);
+    assert_slots("--zy");
+    ck_assert(!slots[2].backup && slots[3].backup);
 }
 END_TEST
 
@@ -231,6 +243,7 @@ int main(void)
     tcase_add_test(places, a_target_that_comes_back_gets_its_old_slot);
     tcase_add_test(places, the_slot_that_has_been_free_the_longest_is_taken);
     tcase_add_test(places, who_finds_no_slot_is_counted_and_the_others_stay);
+    tcase_add_test(places, slots_do_not_follow_from_the_order_of_the_answer);
     tcase_add_test(places, a_target_named_twice_has_one_slot_and_another_port_is_another);
     tcase_add_test(places, the_lowest_priority_is_used_and_the_others_are_backups);
     tcase_add_test(places, weights_keep_their_proportion);

@@ -421,6 +421,25 @@ START_TEST(names_decide_and_not_order)
 }
 END_TEST
 
+/* The targets of an SRV record, whose slots here are others than on the next node. */
+START_TEST(identities_decide_where_there_are_any)
+{
+    const struct server_settings slots[] = {{.name = "b1"}, {.name = "b2"}, {.name = "b3"}};
+    const char *const here[] = {"x:1", "y:1", "z:1"}, *const there[] = {"z:1", "x:1", "y:1"};
+    struct farm left = farm_of(BALANCE_SOURCE, 3, slots), right = farm_of(BALANCE_SOURCE, 3, slots);
+    for (size_t i = 0; i < ARRAY_LEN(here); i++) {
+        server_set_identity(left.servers[i], here[i]);
+        server_set_identity(right.servers[i], there[i]);
+    }
+    for (uint32_t n = 0; n < 2000; n++) {
+        uint64_t key = client_key(n);
+        ck_assert_str_eq(here[farm_visit(&left, 0, key)], there[farm_visit(&right, 0, key)]);
+    }
+    farm_fini(&left);
+    farm_fini(&right);
+}
+END_TEST
+
 /* Another hash would move every client at the next upgrade. */
 START_TEST(a_client_goes_where_it_went_in_the_version_before)
 {
@@ -496,6 +515,7 @@ TCase *balance_tcase(void)
     tcase_add_test(tc, a_tried_server_passes_its_client_on_to_where_it_would_be_without_it);
     tcase_add_test(tc, a_smaller_weight_moves_only_what_the_server_gives_away);
     tcase_add_test(tc, names_decide_and_not_order);
+    tcase_add_test(tc, identities_decide_where_there_are_any);
     tcase_add_test(tc, a_client_goes_where_it_went_in_the_version_before);
     tcase_add_loop_test(tc, backups_are_used_in_the_order_written_whatever_the_balance, BALANCE_LOCAL_FIRST,
                         BALANCE_CLIENT_ID + 1);
