@@ -104,8 +104,7 @@ static size_t follow_frames(struct session *s, enum direction dir, struct slice 
     struct ws_span    span;
     size_t            at = 0, used;
     enum ws_close     fault;
-    enum parse        answer;
-    while ((answer = ws_frames_next(frames, slice_skip(in, at), &span, &used, &fault)) == PARSE_OK) {
+    while (ws_frames_next(frames, slice_skip(in, at), &span, &used, &fault) == PARSE_OK) {
         size_t n = span.payload.len;
         at += used;
         if (span.opcode != WS_BINARY && span.opcode != WS_CONTINUATION)

@@ -78,4 +78,3 @@ def test_jitter_parts_them(mqgate, serve):
     gate = mqgate(aged(serve(Echo).port, "tcp", budget=60000, after="1s", jitter="50%"))
     ended = ages(gate, 40)
     assert 0.5 <= ended[0] < 0.9 < 1.1 < ended[-1]
-    assert len(gate.logged(event="session_end", why="max_age")) >= 39
