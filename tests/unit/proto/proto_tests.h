@@ -38,6 +38,7 @@ TCase *mqtt_follow_tests(void);
 TCase *http1_tests(void);
 TCase *dns_tests(void);
 TCase *clienthello_tests(void);
+TCase *tell_tests(void);
 TCase *ws_frames_tests(void);
 TCase *ws_head_tests(void);
 

@@ -52,6 +52,7 @@ int main(void)
     suite_add_tcase(suite, http1_tests());
     suite_add_tcase(suite, dns_tests());
     suite_add_tcase(suite, clienthello_tests());
+    suite_add_tcase(suite, tell_tests());
     suite_add_tcase(suite, ws_frames_tests());
     suite_add_tcase(suite, ws_head_tests());
     return unit_run(suite);
