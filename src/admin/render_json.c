@@ -288,6 +288,26 @@ static void put_addresses(struct text *t, const char *key, const struct addr *at
     text_puts(t, "]");
 }
 
+static void put_name(struct text *t, const char *key, const struct conf_backend *backend)
+{
+    if (backend != NULL)
+        put_text(t, key, backend->name);
+    else
+        put_null(t, key);
+}
+
+static void put_where_to(struct text *t, const struct conf_listener *conf)
+{
+    put_name(t, "backend", conf->backend);
+    if (conf->backend != NULL)
+        return;
+    put_key(t, "backends");
+    text_puts(t, "{");
+    put_name(t, "mqtt", conf->backends.mqtt);
+    put_name(t, "ws", conf->backends.ws);
+    text_puts(t, "}");
+}
+
 static void put_listener_facts(struct text *t, const struct snap_listener *l)
 {
     const struct conf_listener *conf = l->conf;
@@ -298,7 +318,7 @@ static void put_listener_facts(struct text *t, const struct snap_listener *l)
         put_text(t, "tls", conf->tls->name);
     else
         put_null(t, "tls");
-    put_text(t, "backend", conf->backend->name);
+    put_where_to(t, conf);
     put_uint(t, "open", gauge_now(&l->row->sessions));
     put_uint(t, "waiting", snap_listener_waiting(l));
     put_uint(t, "rate_limit", conf->rate_limit);

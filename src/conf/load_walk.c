@@ -39,6 +39,8 @@ static void note_reference(struct loader *l, const struct place *at, const struc
     }
     *ref = (struct reference){NULL, NULL, option, name, target, path, line_of(setting)};
     DL_APPEND(l->references, ref);
+    if (name[0] != '\0') /* something for now, so that rules see that there is one */
+        memcpy(target, &name, sizeof name);
 }
 
 static bool same_binding(const struct addr *a, const struct addr *b)
@@ -315,7 +317,7 @@ static void read_section(struct loader *l, const struct place *at, const struct 
         const config_setting_t *setting = member(group, o->name);
         if (setting != NULL)
             read_option(l, &key, o, setting, option_at(o, base));
-        else if (o->required)
+        else if (o->required || (o->needed != NULL && o->needed(base)))
             missing_option(l, &key, o, group);
         if (setting != NULL && o->noted != 0)
             *(bool *)((char *)base + o->noted) = true;

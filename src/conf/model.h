@@ -181,13 +181,21 @@ struct conf_max_age {
     uint32_t    budget;         /* sessions a minute, at least 1 */
 };
 
+/* Of a listener that tells clients apart; NULL: such clients are refused. */
+struct conf_split {
+    const struct conf_backend *mqtt;
+    const struct conf_backend *ws;
+};
+
 struct conf_listener {
     const char                *name;
     struct addr               *bind;
     size_t                     n_bind; /* at least 1 */
     enum conf_protocol         protocol;
-    const struct conf_backend *backend;
-    const struct conf_tls     *tls; /* NULL: plain */
+    const struct conf_backend *backend; /* NULL: it has backends; PROTOCOL_AUTO only */
+    struct conf_split          backends;
+    bool                       admin; /* plain HTTP goes to the admin endpoints; PROTOCOL_AUTO only */
+    const struct conf_tls     *tls;   /* NULL: plain */
     enum conf_proxy_in         proxy_protocol;
     struct conf_networks       proxy_from;
     uint32_t                   max_connections; /* 0: only the global limit */
@@ -236,5 +244,28 @@ struct conf {
     struct conf_admin       admin;
     struct arena           *arena; /* owns every byte above */
 };
+
+/* Where a listener takes clients that speak this; NULL: nowhere. */
+static inline const struct conf_backend *conf_backend_for(const struct conf_listener *listener,
+                                                          enum conf_protocol          protocol)
+{
+    if (listener->protocol != PROTOCOL_AUTO)
+        return protocol == listener->protocol ? listener->backend : NULL;
+    if (protocol != PROTOCOL_MQTT && protocol != PROTOCOL_WS)
+        return NULL;
+    if (listener->backend != NULL)
+        return listener->backend;
+    return protocol == PROTOCOL_MQTT ? listener->backends.mqtt : listener->backends.ws;
+}
+
+/* Plain HTTP is answered somewhere. */
+static inline bool conf_has_admin(const struct conf *conf)
+{
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        if (conf->listeners[i].admin)
+            return true;
+    }
+    return addr_is_set(&conf->admin.bind);
+}
 
 #endif

@@ -97,7 +97,8 @@ static const struct option global_options[] = {
             "may run on, sched_getaffinity(2)."},
     {"max_connections", OPTION_U32, AT(max_connections), .min = 1, .max = ANY_COUNT, .def = "100000",
      .doc = "Client connections of all listeners together. At the limit no more are accepted until one ends; those "
-            "that arrive wait in the listening sockets' queues. A limit that the descriptor limit of the process "
+            "that arrive wait in the listening sockets' queues, but where the listener has admin. A limit that the "
+            "descriptor limit of the process "
             "cannot carry is lowered at start, with a warning that shows the arithmetic."},
     {"user", OPTION_STRING, AT(user), .max = 255, .def = "", .check = syntax_printable,
      .allowed = "the name of a user, or \"\"",
@@ -168,8 +169,9 @@ static const struct choice healthy_whens[] = {
 
 static const struct option admin_options[] = {
     {"bind", OPTION_ADDRESS, AT(bind), .min = 0, .max = 65535, .def = "0.0.0.0:8080", .listens = true,
-     .doc = "Where health and statistics are asked for over HTTP. \"\": nowhere. Port 0: the kernel chooses one, and "
-            "the ready line of the log tells it."},
+     .doc =
+         "Where health and statistics are asked for over HTTP. \"\": only through listeners that have admin. Port 0: "
+         "the kernel chooses one, and the event=listening line of the log tells it."},
     {"health_uri", OPTION_STRING, AT(health_uri), .max = 255, .def = "/haproxy_health", .check = syntax_uri_path,
      .allowed = URI_ALLOWED,
      .doc = "The path that answers 200 while the node is healthy and 503 while it is not. It answers everybody."},

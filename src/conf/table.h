@@ -62,6 +62,7 @@ struct option {
     const struct choice  *choices;                /* OPTION_ENUM; ends with a NULL name */
     const struct section *section;                /* OPTION_GROUP, OPTION_LIST */
     const char           *refers;                 /* OPTION_REF: the top-level list */
+    bool (*needed)(const void *section);          /* NULL, or whether it is required, as the options before it are */
     enum value_result (*check)(const char *text); /* OPTION_STRING, OPTION_STRINGS; may be NULL */
     const char *allowed;                          /* what check lets pass, as a phrase */
     const char *doc;                              /* one paragraph for the manual */

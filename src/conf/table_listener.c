@@ -113,26 +113,36 @@ static const struct option ws_options[] = {
 
 static const struct section ws_section = {ws_options, NULL, sizeof(struct conf_ws)};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_split, field)
+
 static const struct option listener_backends_options[] = {
-    {"mqtt", OPTION_REF, NOT_YET, .refers = "backends", .def = "", .doc = "The backend of what is found to be MQTT."},
-    {"ws", OPTION_REF, NOT_YET, .refers = "backends", .def = "",
-     .doc = "The backend of what is found to be WebSocket."},
+    {"mqtt", OPTION_REF, AT(mqtt), .refers = "backends", .def = "",
+     .doc = "The backend of what is found to be MQTT. \"\": MQTT is refused."},
+    {"ws", OPTION_REF, AT(ws), .refers = "backends", .def = "",
+     .doc = "The backend of what is found to be WebSocket. \"\": WebSocket is refused."},
     {0}};
 
-static const struct section listener_backends_section = {listener_backends_options, NULL, 0};
+static const struct section listener_backends_section = {listener_backends_options, NULL, sizeof(struct conf_split)};
 
 const char *const conf_protocol_names[] = {"mqtt", "ws", "tcp", "auto"};
 
 static const struct choice protocols[] = {{"mqtt", PROTOCOL_MQTT, false},
                                           {"ws", PROTOCOL_WS, false},
                                           {"tcp", PROTOCOL_TCP, false},
-                                          {"auto", PROTOCOL_AUTO, true},
+                                          {"auto", PROTOCOL_AUTO, false},
                                           {NULL, 0, false}};
 
 static const struct choice proxy_ins[] = {{"off", PROXY_IN_OFF, false},
                                           {"accept", PROXY_IN_ACCEPT, false},
                                           {"required", PROXY_IN_REQUIRED, false},
                                           {NULL, 0, false}};
+
+static bool needs_backend(const void *section)
+{
+    const struct conf_listener *listener = section;
+    return listener->protocol != PROTOCOL_AUTO;
+}
 
 #undef AT
 #define AT(field) .offset = offsetof(struct conf_listener, field)
@@ -148,13 +158,20 @@ static const struct option listener_options[] = {
             "reached, and both directions are followed. \"ws\": MQTT over WebSocket; this version relays it without "
             "looking into it, and holds clients to timeouts.connect_packet. \"tcp\": anything, TLS that ends at "
             "the server too. \"auto\": PROXY header, TLS, MQTT, WebSocket and plain HTTP are told apart by "
-            "their first bytes."},
-    {"backend", OPTION_REF, AT(backend), .required = true, .refers = "backends",
-     .doc = "The name of the backend that sessions are taken to."},
-    {"backends", OPTION_GROUP, NOT_YET, .section = &listener_backends_section,
+            "their first bytes, which have to come within timeouts.connect_packet; anything else is closed. "
+            "WebSocket is an HTTP request for ws.path. Where a PROXY header names one of these ports as the client's "
+            "destination, what follows must be that: 1883 MQTT, 8883 MQTT over TLS, 8083 WebSocket, 8084 WebSocket "
+            "over TLS."},
+    {"backend", OPTION_REF, AT(backend), .needed = needs_backend, .refers = "backends", .def = "",
+     .doc = "The name of the backend that sessions are taken to. Only with protocol \"auto\" it may be left out: then "
+            "backends is written."},
+    {"backends", OPTION_GROUP, AT(backends), .section = &listener_backends_section,
      .doc = "With protocol \"auto\", in place of backend: a backend for each protocol."},
-    {"admin", OPTION_BOOL, NOT_YET, .def = "false",
-     .doc = "With protocol \"auto\": whether plain HTTP is answered by the admin endpoints."},
+    {"admin", OPTION_BOOL, AT(admin), .def = "false",
+     .doc = "With protocol \"auto\": whether plain HTTP for any path but ws.path is answered by the admin endpoints. "
+            "Inside TLS or behind a PROXY header it is not; to addresses in proxy_from only health is told. Such a "
+            "listener goes on accepting whatever happens: when it is full, disabled, or at a limit of the process, "
+            "HTTP is answered all the same, and everything else is closed at once."},
     {"tls", OPTION_REF, AT(tls), .refers = "tls", .def = "",
      .doc = "The name of the tls section by which TLS is ended here. \"\": clients speak plain."},
     {"proxy_protocol", OPTION_ENUM, AT(proxy_protocol), .choices = proxy_ins, .def = "off",
@@ -203,7 +220,41 @@ static bool name_is_not_admin(const void *section)
     return strcmp(listener->name, "admin") != 0;
 }
 
+static bool has_backend_where_due(const void *section)
+{
+    const struct conf_listener *listener = section;
+    return !needs_backend(listener) || listener->backend != NULL;
+}
+
+static bool splits(const struct conf_listener *listener)
+{
+    return listener->backends.mqtt != NULL || listener->backends.ws != NULL;
+}
+
+static bool splits_only_auto(const void *section)
+{
+    const struct conf_listener *listener = section;
+    return listener->protocol == PROTOCOL_AUTO || !splits(listener);
+}
+
+static bool auto_has_one_or_the_other(const void *section)
+{
+    const struct conf_listener *listener = section;
+    return listener->protocol != PROTOCOL_AUTO || (listener->backend != NULL) != splits(listener);
+}
+
+static bool admin_only_auto(const void *section)
+{
+    const struct conf_listener *listener = section;
+    return listener->protocol == PROTOCOL_AUTO || !listener->admin;
+}
+
 static const struct rule listener_rules[] = {
+    {"backend", has_backend_where_due, "found \"\"; only protocol \"auto\" may do without"},
+    {"backends", splits_only_auto, "only protocol \"auto\" tells clients apart; with others backend is written"},
+    {"backends", auto_has_one_or_the_other,
+     "with protocol \"auto\" either backend is written or at least one of these, and not both"},
+    {"admin", admin_only_auto, "only protocol \"auto\" finds plain HTTP; allowed is false"},
     {"name", name_is_not_admin, "\"admin\" is what the admin address is called in statistics; choose another name"},
     {"proxy_from", proxy_is_off_or_has_sources,
      "found no network; with proxy_protocol \"required\" or \"accept\" at least one must be written"},

@@ -208,7 +208,8 @@ void value_allowed(const struct option *option, struct words *words)
         words_add(words, "%s", option->allowed);
         break;
     case OPTION_REF:
-        words_add(words, "the name of a section of %s%s", option->refers, option->def != NULL ? ", or \"\"" : "");
+        words_add(words, "the name of a section of %s%s", option->refers,
+                  option->def != NULL && option->needed == NULL ? ", or \"\"" : "");
         break;
     case OPTION_GROUP:
         words_add(words, "a group { ... }");

@@ -389,7 +389,7 @@ static uint32_t full_load(const struct view *view, const struct snap_backend *ba
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < view->snap->conf->n_listeners; i++) {
-        if (view->snap->listeners[i].backend == backend)
+        if (snap_listener_leads_to(&view->snap->listeners[i], backend))
             sum += frontend_limit(view, &view->snap->listeners[i]);
     }
     return sum > 0 && sum < 10 ? 1 : (uint32_t)(sum / 10);

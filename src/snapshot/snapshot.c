@@ -152,7 +152,11 @@ static bool build_pace(const struct snapshot *snap, struct snap_listener *listen
 static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, struct snap_listener *listener)
 {
     listener->conf = conf;
-    listener->backend = &snap->backends[conf->backend - snap->conf->backends];
+    for (enum conf_protocol p = 0; p < PROTOCOL_AUTO; p++) {
+        const struct conf_backend *to = conf_backend_for(conf, p);
+        if (to != NULL)
+            listener->backends[p] = &snap->backends[to - snap->conf->backends];
+    }
     if (conf->tls != NULL)
         listener->tls = snap->tls[conf->tls - snap->conf->tls];
     atomic_init(&listener->max_connections, conf->max_connections);
@@ -266,10 +270,19 @@ void snapshot_unref(struct snapshot *snap)
     free(snap);
 }
 
+bool snap_listener_leads_to(const struct snap_listener *listener, const struct snap_backend *backend)
+{
+    for (enum conf_protocol p = 0; p < PROTOCOL_AUTO; p++) {
+        if (listener->backends[p] == backend)
+            return true;
+    }
+    return false;
+}
+
 static bool is_used(const struct snapshot *snap, const struct snap_backend *backend)
 {
     for (size_t i = 0; i < snap->conf->n_listeners; i++) {
-        if (snap->listeners[i].backend == backend)
+        if (snap_listener_leads_to(&snap->listeners[i], backend))
             return true;
     }
     return false;

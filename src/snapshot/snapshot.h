@@ -42,9 +42,9 @@ struct snap_bind {
 
 struct snap_listener {
     const struct conf_listener  *conf;
-    struct snap_backend         *backend;
-    struct tls_server           *tls;          /* NULL: plain; owned by the snapshot's list */
-    struct snap_bind            *binds;        /* conf->n_bind of them; owned */
+    struct snap_backend         *backends[PROTOCOL_AUTO]; /* by what clients speak; NULL: such are not taken */
+    struct tls_server           *tls;                     /* NULL: plain; owned by the snapshot's list */
+    struct snap_bind            *binds;                   /* conf->n_bind of them; owned */
     struct row                  *row;          /* one reference; its sessions are the connections now, of all workers */
     struct sources              *sources;      /* NULL: no limits on them; owned */
     struct pace                 *pace;         /* NULL: no rate_limit; owned */
@@ -79,6 +79,9 @@ void             snapshot_unref(struct snapshot *snap); /* NULL is fine */
 
 /* What admin.healthy_when asks of the backends that a listener uses. */
 bool snapshot_is_healthy(const struct snapshot *snap);
+
+/* The listener takes clients there. */
+bool snap_listener_leads_to(const struct snap_listener *listener, const struct snap_backend *backend);
 
 /* By name; NULL when there is none. */
 struct snap_listener *snapshot_find_listener(const struct snapshot *snap, const char *name);

@@ -6,6 +6,8 @@
 #include "conf/syntax.h"
 #include "unit/conf/conf_tests.h"
 
+#define ONE_OR_THE_OTHER "with protocol \"auto\" either backend is written or at least one of these, and not both\n"
+#define AUTO(more)       GOOD_BACKENDS "listeners = ({ name = \"l\"; bind = \"1.2.3.4:1\"; protocol = \"auto\"; " more "});"
 #define DURATION_ALLOWED "a duration from \"1ms\" to \"720h\", a string with its unit: ms, s, m or h"
 #define LISTENER(more)                                                                                                 \
     GOOD_BACKENDS "\nlisteners = ({ name = \"l\"; bind = \"1.2.3.4:1\"; protocol = \"tcp\"; backend = \"b\"; " more    \
@@ -126,6 +128,16 @@ static const struct {
     {LISTENER("proxy_protocol = \"required\"; "),
      "2: listeners.l.proxy_from: found no network; with proxy_protocol \"required\" or \"accept\" at least one must be "
      "written\n"},
+    {LISTENER("admin = true; "), "2: listeners.l.admin: only protocol \"auto\" finds plain HTTP; allowed is false\n"},
+    {LISTENER("backends: { ws = \"b\"; }; "),
+     "2: listeners.l.backends: only protocol \"auto\" tells clients apart; with others backend is written\n"},
+    {AUTO("backend = \"b\"; backends: { ws = \"b\"; };"), "1: listeners.l.backends: " ONE_OR_THE_OTHER},
+    {AUTO("backends: { ws = \"\"; };"), "1: listeners.l.backends: " ONE_OR_THE_OTHER},
+    {AUTO(""), "1: listeners.l.backends: " ONE_OR_THE_OTHER},
+    {AUTO("backends: { ws = \"b\"; mqtt = \"c\"; };"),
+     "1: listeners.l.backends.mqtt: found \"c\"; allowed are the sections of backends: \"b\"\n"},
+    {GOOD_BACKENDS "listeners = ({ name = \"l\"; bind = \"1.2.3.4:1\"; protocol = \"tcp\"; backend = \"\"; });",
+     "1: listeners.l.backend: found \"\"; only protocol \"auto\" may do without\n"},
     {TLS("verify = \"required\"; crl = \"x\"; "),
      "2: tls.e.verify: client certificates are asked for, but there is no client_ca; write one, or \"none\"\n"
      "2: tls.e.crl: found without client_ca; write the authorities too, or no crl\n"},
@@ -175,7 +187,7 @@ START_TEST(all_errors_are_told_in_the_order_of_lines)
                                                                    "  { name = \"b\"; tries = 0;\n"
                                                                    "    servers = ( { name = \"s\"; address = \"x\"; } ); } );\n"
                                                                    "listeners = (\n"
-                                                                   "  { name = \"l\"; protocol = \"auto\"; backend = \"c\"; bind = \"1.1.1.1:1\"; },\n"
+                                                                   "  { name = \"l\"; protocol = \"amqp\"; backend = \"c\"; bind = \"1.1.1.1:1\"; },\n"
                                                                    "  { name = \"l\"; protocol = \"tcp\"; backend = \"b\";\n"
                                                                    "    bind = [ \"2.2.2.2:2\",\n"
                                                                    "             \"1.1.1.1:1\" ]; } );\n"

@@ -131,6 +131,38 @@ static const char everything[] =
     "  format = \"json\"; level = \"debug\"; access = \"start+end\"; }; };\n"
     "timeouts: { idle = \"2h\"; handshake = \"7s\"; };\n";
 
+static const char muxes[] =
+    "backends = ({ name = \"b\"; servers = ({ name = \"s\"; address = \"127.0.0.1:1\"; }); },\n"
+    "            { name = \"c\"; servers = ({ name = \"s\"; address = \"127.0.0.1:2\"; }); });\n"
+    "listeners = ({ name = \"one\"; bind = \"127.0.0.1:0\"; protocol = \"auto\"; backend = \"c\"; },\n"
+    "             { name = \"two\"; bind = \"127.0.0.1:0\"; protocol = \"auto\"; admin = true;\n"
+    "               backends: { mqtt = \"b\"; ws = \"c\"; }; },\n"
+    "             { name = \"ws\"; bind = \"127.0.0.1:0\"; protocol = \"auto\"; backends: { ws = \"c\"; }; },\n"
+    "             { name = \"tcp\"; bind = \"127.0.0.1:0\"; protocol = \"tcp\"; backend = \"b\"; });\n"
+    "admin: { bind = \"\"; };\n";
+
+START_TEST(a_listener_that_tells_clients_apart_has_one_backend_or_one_for_each_protocol)
+{
+    struct conf               *conf = load_good(muxes);
+    const struct conf_backend *b = &conf->backends[0], *c = &conf->backends[1];
+    const struct {
+        const struct conf_backend *mqtt, *ws, *tcp;
+    } wanted[] = {{c, c, NULL}, {b, c, NULL}, {NULL, c, NULL}, {NULL, NULL, b}};
+    for (size_t i = 0; i < ARRAY_LEN(wanted); i++) {
+        const struct conf_listener *l = &conf->listeners[i];
+        ck_assert_ptr_eq(conf_backend_for(l, PROTOCOL_MQTT), wanted[i].mqtt);
+        ck_assert_ptr_eq(conf_backend_for(l, PROTOCOL_WS), wanted[i].ws);
+        ck_assert_ptr_eq(conf_backend_for(l, PROTOCOL_TCP), wanted[i].tcp);
+        ck_assert_ptr_null(conf_backend_for(l, PROTOCOL_AUTO));
+        ck_assert_int_eq(l->admin, i == 1);
+    }
+    ck_assert(conf_has_admin(conf));
+    conf->listeners[1].admin = false;
+    ck_assert(!conf_has_admin(conf));
+    conf_free(conf);
+}
+END_TEST
+
 START_TEST(what_is_written_is_taken_in_any_order)
 {
     struct conf                *conf = load_good(everything);
@@ -336,6 +368,7 @@ TCase *values_case(void)
     tcase_add_test(tc, a_size_has_a_number_and_a_unit);
     tcase_add_test(tc, quantities_are_written_in_the_greatest_exact_unit);
     tcase_add_test(tc, what_is_not_written_has_its_default);
+    tcase_add_test(tc, a_listener_that_tells_clients_apart_has_one_backend_or_one_for_each_protocol);
     tcase_add_test(tc, what_is_written_is_taken_in_any_order);
     tcase_add_test(tc, strings_take_in_the_environment);
     tcase_add_test(tc, every_default_and_every_bound_is_good_and_one_more_is_not);

@@ -97,9 +97,9 @@ static const char two_of_all[] =
 START_TEST(every_name_in_a_configuration_becomes_the_live_thing)
 {
     struct snapshot *snap = live_from(two_of_all);
-    ck_assert_ptr_eq(snap->listeners[0].backend, &snap->backends[1]);
+    ck_assert_ptr_eq(snap->listeners[0].backends[PROTOCOL_TCP], &snap->backends[1]);
     ck_assert_ptr_null(snap->listeners[0].tls);
-    ck_assert_ptr_eq(snap->listeners[1].backend, &snap->backends[0]);
+    ck_assert_ptr_eq(snap->listeners[1].backends[PROTOCOL_TCP], &snap->backends[0]);
     ck_assert_ptr_eq(snap->listeners[1].tls, snap->tls[1]);
     ck_assert_ptr_eq(snap->listeners[2].tls, snap->tls[1]);
     ck_assert_ptr_ne(snap->listeners[1].row, snap->listeners[2].row);
