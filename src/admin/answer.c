@@ -187,6 +187,8 @@ static enum MHD_Result answer_stats(struct client *client, const char *method)
     const struct view       *view = client->admin->view;
     const struct conf_admin *conf = &view->snap->conf->admin;
     bool                     posts = strcmp(method, "POST") == 0 && client->asked.endpoint == ENDPOINT_STATS;
+    if (client->health_only)
+        return answer(client, reply_health_only());
     if (!networks_have(conf->stats_allow.at, conf->stats_allow.n, &client->peer))
         return answer(client, reply_forbidden());
     if (!posts && strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)

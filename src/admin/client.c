@@ -55,6 +55,17 @@ static void cut_client(struct client *client)
     (void)shutdown(info->connect_fd, SHUT_RDWR);
 }
 
+void client_cut_oldest(struct admin *admin, bool adopted_only)
+{
+    struct client *client;
+    DL_FOREACH (admin->due, client) {
+        if (client->adopted || !adopted_only) {
+            cut_client(client);
+            return;
+        }
+    }
+}
+
 void client_on_cut(struct ev_loop *loop, ev_timer *w, int revents)
 {
     struct admin *admin = CONTAINER_OF(w, struct admin, cut);

@@ -20,11 +20,13 @@ struct client {
     uint64_t               due_ms; /* clock_mono_ms() when it is cut; 0: not in the due list */
     struct addr            peer;
     struct asked           asked;
-    bool                   head_only; /* HEAD: the answer's body is not sent */
-    bool                   begun;     /* the handler has seen the head of the request */
-    size_t                 body_len;  /* bytes that came */
-    struct text            body;      /* of them, kept for statistics: at most FORM_BYTES_MAX; owned */
-    enum verdict           verdict;   /* of password and user */
+    bool                   head_only;   /* HEAD: the answer's body is not sent */
+    bool                   begun;       /* the handler has seen the head of the request */
+    bool                   adopted;     /* by admin_adopt() */
+    bool                   health_only; /* nothing else is told to it */
+    size_t                 body_len;    /* bytes that came */
+    struct text            body;        /* of them, kept for statistics: at most FORM_BYTES_MAX; owned */
+    enum verdict           verdict;     /* of password and user */
     struct auth_job        job;
 };
 
@@ -34,7 +36,10 @@ struct admin {
     struct log        *log;
     struct MHD_Daemon *mhd;
     struct auth       *auth;
-    int                listen_fd;
+    int                listen_fd; /* -1: none */
+    bool               adopts;    /* what is about to be said of the connection that MHD is given: */
+    bool               adopts_health_only;
+    unsigned           n_adopted;
     bool               starved; /* accepting failed for want of descriptors or memory; told once */
     bool               closing; /* no watcher is started any more */
     ev_io              acceptable;
@@ -54,6 +59,8 @@ void client_stop_clock(struct client *client);
 void client_count(struct client *client, enum count which, uint64_t n);
 /* A request of an operator who is let in. */
 void client_count_session(struct client *client);
+/* Cuts the one that has been at its request, or idle, for longest; none of those that wait for us. */
+void client_cut_oldest(struct admin *admin, bool adopted_only);
 /* Callback of admin->cut. */
 void client_on_cut(struct ev_loop *loop, ev_timer *w, int revents);
 

@@ -53,7 +53,7 @@ static void pause_accepting(struct admin *admin, int errnum)
 
 static void resume_accepting(struct admin *admin)
 {
-    if (!admin->closing && admin->unused != NULL && !ev_is_active(&admin->accept_again))
+    if (admin->listen_fd >= 0 && !admin->closing && admin->unused != NULL && !ev_is_active(&admin->accept_again))
         ev_io_start(admin->loop, &admin->acceptable);
 }
 
@@ -87,6 +87,28 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
         ;
     if (admin->unused == NULL)
         ev_io_stop(loop, w);
+    run_mhd(admin);
+}
+
+static bool may_adopt(const struct admin *admin)
+{
+    return admin->unused != NULL && admin->n_adopted < ADMIN_ADOPTED_MAX;
+}
+
+void admin_adopt(struct admin *admin, int fd, const struct addr *peer, bool health_only)
+{
+    if (!may_adopt(admin)) {
+        client_cut_oldest(admin, admin->n_adopted >= ADMIN_ADOPTED_MAX);
+        run_mhd(admin); /* sees that it is cut */
+    }
+    if (!may_adopt(admin)) {
+        sock_close(fd);
+        return;
+    }
+    admin->adopts = true;
+    admin->adopts_health_only = health_only;
+    (void)MHD_add_connection(admin->mhd, fd, &peer->sa, addr_socklen(peer)); /* on_connection() runs within */
+    admin->adopts = admin->adopts_health_only = false;
     run_mhd(admin);
 }
 
@@ -146,7 +168,12 @@ static void client_open(struct admin *admin, struct MHD_Connection *connection, 
     struct client                  *client = admin->unused;
     assert(client != NULL); /* MHD has the same limit */
     DL_DELETE(admin->unused, client);
-    *client = (struct client){.admin = admin, .connection = connection, .peer = addr_from_sockaddr(info->client_addr)};
+    *client = (struct client){.admin = admin,
+                              .connection = connection,
+                              .peer = addr_from_sockaddr(info->client_addr),
+                              .adopted = admin->adopts,
+                              .health_only = admin->adopts_health_only};
+    admin->n_adopted += client->adopted;
     *context = client;
     client_count(client, COUNT_CONNECTIONS, 1);
     if (admin->view->admin != NULL) {
@@ -162,6 +189,7 @@ static void client_close(struct client *client)
     client_count(client, COUNT_CLOSED, 1);
     if (client->admin->view->admin != NULL)
         gauge_sub(&client->admin->view->admin->sessions);
+    client->admin->n_adopted -= client->adopted;
     DL_PREPEND(client->admin->unused, client);
     resume_accepting(client->admin);
 }
@@ -228,7 +256,7 @@ static int start(struct admin *admin, struct err *err)
     }
     const union MHD_DaemonInfo *info = MHD_get_daemon_info(admin->mhd, MHD_DAEMON_INFO_EPOLL_FD);
     init_watchers(admin, info->epoll_fd);
-    ev_io_start(admin->loop, &admin->acceptable);
+    resume_accepting(admin);
     ev_io_start(admin->loop, &admin->mhd_io);
     return 0;
 }

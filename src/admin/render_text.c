@@ -35,6 +35,12 @@ struct reply reply_forbidden(void)
                      "Your address is not in admin.stats_allow.\n</body></html>\n");
 }
 
+struct reply reply_health_only(void)
+{
+    return page(403, "<html><body><h1>403 Forbidden</h1>\n"
+                     "Your address is in proxy_from of this listener: only health is told to it.\n</body></html>\n");
+}
+
 struct reply reply_bad_method(void)
 {
     return page_with_header(405, "allow", "GET, HEAD, POST",

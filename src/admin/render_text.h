@@ -25,8 +25,9 @@ struct reply {
 
 /* To a load balancer: byte for byte what HAProxy's monitor-uri says. */
 struct reply reply_health(bool healthy);
-struct reply reply_unauthorized(void);    /* 401, asks for Basic credentials */
-struct reply reply_forbidden(void);       /* 403 */
+struct reply reply_unauthorized(void); /* 401, asks for Basic credentials */
+struct reply reply_forbidden(void);
+struct reply reply_health_only(void);     /* 403 */
 struct reply reply_bad_method(void);      /* 405: not GET, HEAD or POST */
 struct reply reply_out_of_memory(void);   /* 500 */
 struct reply reply_too_many_logins(void); /* 503, come back in a second */

@@ -64,6 +64,14 @@ static inline void buf_added(struct buf *b, uint32_t n)
     b->tail += n;
 }
 
+/* Makes all the room that there can be behind the waiting bytes. */
+static inline void buf_pack(struct buf *b)
+{
+    memmove(b->data, b->data + b->head, b->tail - b->head);
+    b->tail -= b->head;
+    b->head = 0;
+}
+
 /* The first n waiting bytes are done with; n <= buf_len(). */
 static inline void buf_consume(struct buf *b, uint32_t n)
 {

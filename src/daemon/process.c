@@ -64,6 +64,12 @@ static void on_server_failed_in_worker(void *user)
     ev_async_send(p->loop, &p->server_failed);
 }
 
+static void on_plain_http(void *user, int fd, const struct addr *peer, bool health_only)
+{
+    const struct process *p = user;
+    admin_adopt(p->admin, fd, peer, health_only);
+}
+
 /* A server that comes up has room for those who wait; one that goes down ends their wait. */
 static void on_server_changed(void *user)
 {
@@ -220,7 +226,7 @@ static int open_control(struct process *p, const struct privileges *who, struct 
 static size_t fixed_descriptors(const struct process *p)
 {
     enum { A_WORKER = 4, NAME_SERVERS = 16, SPARE = 48 }; /* a name server may be asked by UDP and TCP at a time */
-    size_t n = SPARE + NAME_SERVERS + p->conf->global.workers * A_WORKER + engine_listening_sockets(p->snap) +
+    size_t n = SPARE + NAME_SERVERS + p->conf->global.workers * A_WORKER + engine_fixed_descriptors(p->snap) +
                ADMIN_CONNECTIONS_MAX + CONTROL_CLIENTS_MAX;
     for (size_t i = 0; i < p->conf->n_backends; i++)
         n += p->conf->backends[i].n_servers;
@@ -238,6 +244,7 @@ static int open_all(struct process *p, struct err *err)
                                              .log = &p->log_settings,
                                              .log_rings = log_writer_rings(p->log_writer) + 1,
                                              .server_failed = on_server_failed_in_worker,
+                                             .plain_http = on_plain_http,
                                              .user = p};
     p->engine = engine_open(p->snap, &settings, err);
     if (p->engine == NULL || open_admin(p, err) != 0 || write_pid_file(p, err) != 0 ||
@@ -250,7 +257,7 @@ static int open_all(struct process *p, struct err *err)
 static int make_view(struct process *p, struct err *err)
 {
     struct rlimit limit = {0};
-    bool          has_admin = addr_is_set(&p->conf->admin.bind);
+    bool          has_admin = conf_has_admin(p->conf);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     p->view.snap = p->snap;
     p->view.health = p->health;
@@ -287,7 +294,7 @@ static void register_commands(struct process *p)
 
 static int start_admin(struct process *p, struct err *err)
 {
-    if (p->admin_fd < 0)
+    if (!conf_has_admin(p->conf))
         return 0;
     p->admin = admin_open(p->loop, p->admin_fd, &p->view, &p->log, err);
     if (p->admin == NULL)
@@ -326,7 +333,11 @@ static void log_listening(struct process *p)
             struct addr at = engine_bound(p->engine, i, n);
             log_info(&p->log, "listening", LOG_STR("listener", l->name), LOG_ADDR("addr", &at),
                      LOG_STR("protocol", conf_protocol_names[l->protocol]),
-                     LOG_STR("tls", l->tls != NULL ? l->tls->name : NULL), LOG_STR("backend", l->backend->name));
+                     LOG_STR("tls", l->tls != NULL ? l->tls->name : NULL),
+                     LOG_STR("backend", l->backend != NULL ? l->backend->name : NULL),
+                     LOG_STR("mqtt", l->backends.mqtt != NULL ? l->backends.mqtt->name : NULL),
+                     LOG_STR("ws", l->backends.ws != NULL ? l->backends.ws->name : NULL),
+                     LOG_STR("admin", l->admin ? "yes" : NULL));
         }
     }
     if (addr_is_set(&p->admin_addr))

@@ -6,16 +6,28 @@
 #include "base/macros.h"
 #include "engine/count.h"
 #include "engine/shared.h"
+#include "engine/visitor.h"
 #include "net/listener.h"
 #include "net/sock.h"
 
 enum { ACCEPT_BATCH = 32 };         /* connections a wake-up, so that live sessions get their turn */
 enum { WARN_AGAIN_MS = 60 * 1000 }; /* running out of descriptors is told of once, not once a second */
 
+/* A listener with admin goes on, for the sake of HTTP, until descriptors are out. */
+static bool may_accept(const struct worker *w, const struct acceptor *a)
+{
+    return w->paused == PAUSE_NONE || (w->paused == PAUSE_LIMIT && a->bind->listener->conf->admin);
+}
+
 static void pause_all(struct worker *w, enum accept_pause why)
 {
+    if (w->paused == PAUSE_LIMIT)
+        atomic_fetch_sub(&w->engine->n_paused, 1);
     w->paused = why;
-    acceptors_stop(w);
+    for (size_t i = 0; i < w->n_acceptors; i++) {
+        if (!may_accept(w, &w->acceptors[i]))
+            ev_io_stop(w->loop, &w->acceptors[i].io);
+    }
     if (why == PAUSE_FDS)
         ev_timer_again(w->loop, &w->accept_again);
 }
@@ -52,45 +64,48 @@ static void count_accepted(struct worker *w, const struct snap_bind *bind)
 {
     counter_add(&w->counters[WORKER_ACCEPTED], 1);
     count_in(w, bind->row, COUNT_CONNECTIONS, 1);
-    rate_add(&bind->listener->row->connection_rate, w->now_ms);
-    rate_add(&stats_totals(w->snap->stats)->connection_rate, w->now_ms);
 }
 
-/* False, and counted, when a limit or a rule forbids it. Without a PROXY header to come peer is the client. */
-static bool let_in(struct worker *w, const struct snap_bind *bind, const struct addr *peer, uint32_t *source)
+/* COUNTS, or, when a limit or a rule forbids it, as what that is to be counted. Without a PROXY header to come peer is
+ * the client. */
+static enum count let_in(struct worker *w, const struct snap_bind *bind, const struct addr *peer, uint32_t *source)
 {
     struct snap_listener *listener = bind->listener;
     uint32_t              most = atomic_load_explicit(&listener->max_connections, memory_order_relaxed);
     bool                  is_known = listener->conf->proxy_protocol == PROXY_IN_OFF;
     *source = 0;
-    if (is_known && !session_allows(listener->conf, peer)) {
-        count_in(w, bind->row, COUNT_DENIED_CONNECTIONS, 1);
-        return false;
-    }
-    if (!gauge_take(&listener->row->sessions, most)) {
-        count_in(w, bind->row, COUNT_DENIED_LIMIT, 1);
-        return false;
-    }
-    if (is_known && !session_take_source(w, bind, peer, source)) {
-        count_in(w, bind->row, COUNT_DENIED_CONNECTIONS, 1);
+    if (is_known && !session_allows(listener->conf, peer))
+        return COUNT_DENIED_CONNECTIONS;
+    if (!gauge_take(&listener->row->sessions, most))
+        return COUNT_DENIED_LIMIT;
+    enum count refusal = is_known ? session_take_source(w, bind, peer, source) : COUNTS;
+    if (refusal != COUNTS)
         gauge_sub(&listener->row->sessions);
-        return false;
-    }
-    return true;
+    return refusal;
 }
 
-/* A session, or else a reset, so that nothing lingers, and false. */
-static bool welcome(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer)
+/* A session, or else a reset, so that nothing lingers. Where HTTP is answered it may still be that. */
+static void welcome(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer, bool has_room)
 {
-    uint32_t source;
+    uint32_t   source = 0;
+    enum count refusal = has_room ? let_in(w, bind, peer, &source) : COUNT_DENIED_LIMIT;
     count_accepted(w, bind);
-    if (!let_in(w, bind, peer, &source)) {
-        count_in(w, bind->row, COUNT_CLOSED, 1);
-        sock_reset(fd);
-        return false;
+    if (has_room) {
+        rate_add(&bind->listener->row->connection_rate, w->now_ms);
+        rate_add(&stats_totals(w->snap->stats)->connection_rate, w->now_ms);
     }
-    session_begin(w, bind, fd, peer, source);
-    return true;
+    if (refusal == COUNTS) {
+        session_begin(w, bind, fd, peer, source);
+        return;
+    }
+    if (has_room)
+        engine_give_room(w->engine);
+    if (bind->listener->conf->admin) {
+        visitor_begin(w, bind, fd, peer, refusal);
+    } else {
+        count_turned_away(w, bind, refusal);
+        sock_reset(fd);
+    }
 }
 
 /* The rate limits of the whole process that an operator may set; who does not fit waits in the kernel's queue. */
@@ -108,25 +123,42 @@ static bool rate_allows(struct worker *w, struct acceptor *a)
     return false;
 }
 
+/* ROOM_NONE: but for HTTP. ROOM_LATER: accepting is paused. */
+enum room { ROOM_TAKEN, ROOM_NONE, ROOM_LATER };
+
+static enum room take_room(struct worker *w, struct acceptor *a)
+{
+    struct snap_listener *listener = a->bind->listener;
+    if (!listener->conf->admin)
+        return rate_allows(w, a) && take_room_or_pause(w) ? ROOM_TAKEN : ROOM_LATER;
+    bool is_open = atomic_load_explicit(&listener->state, memory_order_relaxed) == LISTENER_OPEN;
+    if (is_open && engine_rate_wait_ms(w->engine, listener, w->now_ms) == 0 && engine_take_room(w->engine))
+        return ROOM_TAKEN;
+    return ROOM_NONE;
+}
+
 static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     struct acceptor *a = CONTAINER_OF(watcher, struct acceptor, io);
     struct worker   *w = a->worker;
     (void)loop;
     (void)revents;
-    for (int i = 0; i < ACCEPT_BATCH && w->paused == PAUSE_NONE; i++) {
+    for (int i = 0; i < ACCEPT_BATCH && may_accept(w, a); i++) {
         struct addr peer;
-        if (!rate_allows(w, a) || !take_room_or_pause(w))
+        enum room   room = take_room(w, a);
+        if (room == ROOM_LATER)
             return;
         int fd = listener_accept(a->fd, &peer);
         int error = errno;
-        if (fd >= 0 && welcome(w, a->bind, fd, &peer))
+        if (fd >= 0) {
+            welcome(w, a->bind, fd, &peer, room == ROOM_TAKEN);
             continue;
-        engine_give_room(w->engine);
-        if (fd < 0 && error != EAGAIN)
+        }
+        if (room == ROOM_TAKEN)
+            engine_give_room(w->engine);
+        if (error != EAGAIN)
             out_of_descriptors(w, error);
-        if (fd < 0)
-            return;
+        return;
     }
 }
 
@@ -134,6 +166,13 @@ void acceptors_init(struct worker *w)
 {
     for (size_t i = 0; i < w->n_acceptors; i++)
         ev_io_init(&w->acceptors[i].io, on_acceptable, w->acceptors[i].fd, EV_READ);
+}
+
+/* What an operator says of the listener; one with admin does not stop listening for it. */
+static enum listener_state socket_state(const struct acceptor *a)
+{
+    const struct snap_listener *listener = a->bind->listener;
+    return listener->conf->admin ? LISTENER_OPEN : atomic_load_explicit(&listener->state, memory_order_relaxed);
 }
 
 /* SHUT_RD takes a listening socket out of the kernel's tables, its queue is reset, and the address stays ours. */
@@ -164,7 +203,7 @@ void acceptors_start(struct worker *w)
 {
     for (size_t i = 0; i < w->n_acceptors; i++) {
         struct acceptor    *a = &w->acceptors[i];
-        enum listener_state state = atomic_load_explicit(&a->bind->listener->state, memory_order_relaxed);
+        enum listener_state state = socket_state(a);
         if (a->fd < 0)
             continue;
         if (state == LISTENER_STOPPED)
@@ -173,7 +212,7 @@ void acceptors_start(struct worker *w)
             pause_acceptor(w, a);
         else if (state == LISTENER_OPEN && a->paused)
             reopen_acceptor(w, a);
-        if (a->fd >= 0 && !a->paused && w->paused == PAUSE_NONE)
+        if (a->fd >= 0 && !a->paused && may_accept(w, a))
             ev_io_start(w->loop, &a->io);
     }
 }

@@ -31,7 +31,7 @@ static void add_who(struct fields *f, struct session *s, const struct tls_facts 
     add(f, LOG_STR("cipher", or_null(tls->cipher)));
     add(f, LOG_STR("sni", or_null(tls->sni)));
     add(f, LOG_STR("cn", or_null(tls->peer_cn)));
-    add(f, LOG_STR("backend", s->backend->conf->name));
+    add(f, LOG_STR("backend", s->backend != NULL ? s->backend->conf->name : NULL));
     add(f, LOG_STR("server", s->lease.held ? session_server(s)->conf->name : NULL));
 }
 
@@ -76,7 +76,7 @@ void access_log_start(struct session *s)
 static bool is_wanted(const struct session *s)
 {
     enum conf_access access = s->snap->conf->global.log.access;
-    if (access == ACCESS_OFF || !log_wants(&s->worker->log, LEVEL_INFO))
+    if (access == ACCESS_OFF || !log_wants(&s->worker->log, LEVEL_INFO) || s->why == WHY_HANDED_OVER)
         return false;
     return access != ACCESS_ERRORS || !why_is_normal(s->why) || s->ended_in != ST_RELAY;
 }

@@ -36,7 +36,7 @@ static void fill_counts(const struct session *s, struct tcplog *t)
 {
     t->process_sessions = gauge_now(engine_open_sessions(s->worker->engine));
     t->frontend_sessions = gauge_now(&s->listener->row->sessions) + 1;
-    t->backend_sessions = gauge_now(&s->backend->row->sessions);
+    t->backend_sessions = s->backend != NULL ? gauge_now(&s->backend->row->sessions) : 0;
     t->server_sessions = s->lease.held ? server_in_flight(session_server(s)->live) - 1 : 0;
 }
 
@@ -72,7 +72,7 @@ static size_t format_end(const struct session *s, uint64_t now_ms, uint64_t acce
     struct tcplog t = {.client = &s->client,
                        .accepted_ms = accepted_ms,
                        .frontend = frontend,
-                       .tls = s->listener->tls != NULL,
+                       .tls = s->tls != NULL,
                        .backend = has_backend ? s->backend->conf->name : frontend,
                        .server = s->lease.held ? session_server(s)->conf->name : NULL,
                        .bytes = s->flow[DOWN].bytes,

@@ -21,7 +21,8 @@ static void tell_waiters(struct session *s, bool somebody_waits)
 
 void session_release_server(struct session *s)
 {
-    tell_waiters(s, pool_release(s->backend->pool, &s->lease));
+    if (s->backend != NULL)
+        tell_waiters(s, pool_release(s->backend->pool, &s->lease));
 }
 
 void session_server_answered(struct session *s)

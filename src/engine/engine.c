@@ -6,8 +6,10 @@
 #include <sys/random.h>
 
 #include "base/macros.h"
+#include "engine/handover.h"
 #include "engine/inquiry.h"
 #include "engine/shared.h"
+#include "engine/visitor.h"
 #include "net/listener.h"
 #include "net/sock.h"
 
@@ -19,9 +21,19 @@ static size_t count_binds(const struct conf *conf)
     return n;
 }
 
-size_t engine_listening_sockets(const struct snapshot *snap)
+static bool is_for_http(const struct conf *conf)
 {
-    return count_binds(snap->conf) * snap->conf->global.workers;
+    for (size_t i = 0; i < conf->n_listeners; i++) {
+        if (conf->listeners[i].admin)
+            return true;
+    }
+    return false;
+}
+
+size_t engine_fixed_descriptors(const struct snapshot *snap)
+{
+    size_t a_worker = count_binds(snap->conf) + (is_for_http(snap->conf) ? VISITORS_MAX : 0);
+    return a_worker * snap->conf->global.workers + (is_for_http(snap->conf) ? HANDOVERS_MAX : 0);
 }
 
 /* Opens one address for all workers and puts a socket into slot `at` of each worker's acceptors. */
@@ -75,6 +87,13 @@ static void on_answered(struct ev_loop *loop, ev_async *watcher, int revents)
     inquiries_answered(watcher->data);
 }
 
+static void on_handed_over(struct ev_loop *loop, ev_async *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    handovers_take(watcher->data);
+}
+
 struct engine *engine_open(struct snapshot *snap, const struct engine_settings *settings, struct err *err)
 {
     struct engine *e = calloc(1, sizeof *e);
@@ -85,6 +104,9 @@ struct engine *engine_open(struct snapshot *snap, const struct engine_settings *
     ev_async_init(&e->answered, on_answered);
     e->answered.data = e;
     ev_async_start(settings->loop, &e->answered);
+    ev_async_init(&e->handed_over, on_handed_over);
+    e->handed_over.data = e;
+    ev_async_start(settings->loop, &e->handed_over);
     e->snap = snapshot_ref(snap);
     e->workers = calloc(snap->conf->global.workers, sizeof *e->workers);
     e->bound = calloc(count_binds(snap->conf), sizeof *e->bound);
@@ -142,7 +164,9 @@ void engine_free(struct engine *e)
     while (e->n_workers > 0)
         worker_fini(&e->workers[--e->n_workers]);
     inquiries_free(e);
+    handovers_close(e);
     ev_async_stop(e->settings.loop, &e->answered);
+    ev_async_stop(e->settings.loop, &e->handed_over);
     free(e->workers);
     free(e->bound);
     snapshot_unref(e->snap);

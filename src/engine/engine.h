@@ -23,6 +23,9 @@ struct engine_settings {
     struct log_ring    **log_rings; /* one a worker; the caller's; lines of worker i go to log_rings[i] */
     /* Called in a worker's thread when a server could not be reached; must only wake somebody up. */
     void (*server_failed)(void *user);
+    /* Called in the main thread for each connection that a listener with admin found to be plain HTTP: fd, of which
+     * nothing has been read, is taken over. health_only: nothing but health is to be told to it. */
+    void (*plain_http)(void *user, int fd, const struct addr *peer, bool health_only);
     void *user;
 };
 
@@ -52,7 +55,8 @@ void engine_shutdown_server(struct engine *engine, const char *backend, const ch
 extern const struct command engine_commands[];
 /* Where the n-th address of a listener really listens (port 0 is settled). */
 struct addr engine_bound(const struct engine *engine, size_t listener, size_t n);
-/* Sockets that the engine listens on: part of the descriptor arithmetic. */
-size_t engine_listening_sockets(const struct snapshot *snap);
+/* Descriptors that are neither sessions' nor loops': listening sockets, and connections to listeners with admin that
+ * are no sessions. Part of the descriptor arithmetic. */
+size_t engine_fixed_descriptors(const struct snapshot *snap);
 
 #endif

@@ -5,28 +5,33 @@
 #include "engine/count.h"
 #include "proto/proxyhdr.h"
 
-/* Past everything that comes before payload. */
-static enum step client_is_ready(struct session *s)
+static enum session_state first_state(const struct session *s)
 {
     static const enum session_state first[] = {
         [PROTOCOL_MQTT] = ST_CONNECT_PACKET, [PROTOCOL_WS] = ST_UPGRADE, [PROTOCOL_TCP] = ST_PICK};
+    return first[s->protocol];
+}
+
+/* Past everything that comes before payload. */
+static enum step client_is_ready(struct session *s)
+{
     uint64_t now_ms = s->worker->now_ms;
     count_client(s, COUNT_SESSIONS, 1);
     row_count_session(s->bind->row, now_ms);
     row_count_session(s->listener->row, now_ms);
     rate_add(&stats_totals(s->snap->stats)->session_rate, now_ms);
-    return session_step_to(s, first[s->protocol]);
+    return session_step_to(s, s->protocol == PROTOCOL_AUTO ? ST_TELL : first_state(s));
 }
 
 enum step session_let_in(struct session *s)
 {
     struct flow *up = &s->flow[UP];
-    if (s->listener->tls == NULL) {
+    if (s->tls == NULL) {
         up->bytes += buf_len(up->buf);
         count_client(s, COUNT_REQUEST_IN, buf_len(up->buf));
         return client_is_ready(s);
     }
-    if (!stream_start_server(&s->side[CLIENT].stream, s->listener->tls, buf_bytes(up->buf)))
+    if (!stream_start_server(&s->side[CLIENT].stream, s->tls, buf_bytes(up->buf)))
         return session_step_fail(s, WHY_NO_MEMORY);
     buf_give(&s->worker->bufs, up->buf);
     up->buf = NULL;
@@ -34,17 +39,33 @@ enum step session_let_in(struct session *s)
     return session_step_to(s, ST_HANDSHAKE);
 }
 
+/* What follows is known; of what is inside TLS it may not be. */
+static bool is_told(const struct session *s)
+{
+    return s->protocol != PROTOCOL_AUTO || s->tls != NULL;
+}
+
 /* By its address, which is the real one now. */
 static enum step check_client(struct session *s)
 {
     if (!session_allows(s->listener->conf, &s->client))
         return session_step_fail(s, WHY_DENIED);
-    if (!session_take_source(s->worker, s->bind, &s->client, &s->source))
-        return session_step_fail(s, WHY_SOURCE_LIMIT);
-    return turn_await(s);
+    enum count refusal = session_take_source(s->worker, s->bind, &s->client, &s->source);
+    if (refusal == COUNTS)
+        return is_told(s) ? turn_await(s) : session_step_to(s, ST_TELL);
+    count_client(s, refusal, 1);
+    return session_step_fail(s, WHY_SOURCE_LIMIT);
 }
 
-static bool is_trusted(const struct session *s)
+enum step greet_told(struct session *s)
+{
+    if (s->is_tls)
+        return session_step_to(s, first_state(s));
+    bool is_checked = s->has_header || s->listener->conf->proxy_protocol == PROXY_IN_OFF;
+    return is_checked ? turn_await(s) : check_client(s);
+}
+
+bool greet_trusts(const struct session *s)
 {
     const struct conf_networks *from = &s->listener->conf->proxy_from;
     return networks_have(from->at, from->n, &s->client);
@@ -52,7 +73,7 @@ static bool is_trusted(const struct session *s)
 
 static enum step with_header(struct session *s, const struct proxyhdr *hdr, size_t header_len)
 {
-    if (!is_trusted(s))
+    if (!greet_trusts(s))
         return session_step_fail(s, WHY_PROXY_UNTRUSTED);
     if (hdr->has_addr || hdr->tlvs.len > 0) {
         s->via = calloc(1, sizeof *s->via + hdr->tlvs.len);
@@ -73,11 +94,13 @@ static enum step with_header(struct session *s, const struct proxyhdr *hdr, size
         buf_give(&s->worker->bufs, s->flow[UP].buf);
         s->flow[UP].buf = NULL;
     }
-    return hdr->has_addr ? check_client(s) : turn_await(s);
+    s->has_header = true;
+    if (hdr->has_addr)
+        return check_client(s);
+    return is_told(s) ? turn_await(s) : session_step_to(s, ST_TELL);
 }
 
-/* Reads once more for the header. STEP_NEXT: there are new bytes, or the end. */
-static enum step read_header_bytes(struct session *s)
+enum step greet_read(struct session *s)
 {
     struct side *client = &s->side[CLIENT];
     struct flow *up = &s->flow[UP];
@@ -109,10 +132,10 @@ enum step step_proxy_header(struct session *s)
     if (conf->proxy_protocol == PROXY_IN_OFF)
         return turn_await(s); /* its access was checked at accept */
     bool required = conf->proxy_protocol == PROXY_IN_REQUIRED;
-    if (required && !is_trusted(s))
+    if (required && !greet_trusts(s))
         return session_step_fail(s, WHY_PROXY_UNTRUSTED);
     for (;;) {
-        enum step step = read_header_bytes(s);
+        enum step step = greet_read(s);
         if (step != STEP_NEXT)
             return step;
         struct proxyhdr hdr;

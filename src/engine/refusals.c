@@ -13,6 +13,7 @@ static bool is_refusal(enum why why)
     case WHY_PROXY_BAD:
     case WHY_PROXY_UNTRUSTED:
     case WHY_HANDSHAKE_FAILED:
+    case WHY_NOT_TOLD:
     case WHY_NOT_MQTT:
     case WHY_NOT_WEBSOCKET:
     case WHY_VERSION:

@@ -12,6 +12,7 @@
 #include "net/sock.h"
 
 const char *const session_state_names[ST_COUNT] = {
+    [ST_TELL] = "tell",
     [ST_PROXY_HEADER] = "proxy_header",
     [ST_TURN] = "turn",
     [ST_HANDSHAKE] = "handshake",
@@ -35,9 +36,11 @@ const char *const session_state_names[ST_COUNT] = {
 
 /* Every session may be closed from every state. */
 static const uint32_t legal_moves[ST_COUNT] = {
-    [ST_PROXY_HEADER] = TO(ST_TURN) | TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_TELL] = TO(ST_PROXY_HEADER) | TO(ST_TURN) | TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET),
+    [ST_PROXY_HEADER] =
+        TO(ST_TELL) | TO(ST_TURN) | TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
     [ST_TURN] = TO(ST_HANDSHAKE) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK) | TO(ST_LINGER),
-    [ST_HANDSHAKE] = TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
+    [ST_HANDSHAKE] = TO(ST_TELL) | TO(ST_UPGRADE) | TO(ST_CONNECT_PACKET) | TO(ST_PICK),
     [ST_UPGRADE] = TO(ST_ANSWER) | TO(ST_LINGER),
     [ST_ANSWER] = TO(ST_CONNECT_PACKET),
     [ST_CONNECT_PACKET] = TO(ST_PICK) | TO(ST_LINGER),
@@ -62,6 +65,7 @@ static uint32_t state_timeout_ms(const struct session *s)
         return t->proxy_header_ms;
     case ST_HANDSHAKE:
         return t->handshake_ms;
+    case ST_TELL:
     case ST_UPGRADE:
     case ST_CONNECT_PACKET:
         return t->connect_packet_ms;
@@ -133,6 +137,7 @@ static int wanted(const struct session *s, int which)
     switch (s->state) {
     case ST_TURN:
         return which == CLIENT && !d->readable ? EV_READ : 0;
+    case ST_TELL:
     case ST_PROXY_HEADER:
     case ST_HANDSHAKE:
     case ST_UPGRADE:
@@ -181,6 +186,7 @@ static void rearm(struct session *s)
 }
 
 static enum step (*const steps[ST_COUNT])(struct session *s) = {
+    [ST_TELL] = step_tell,
     [ST_PROXY_HEADER] = step_proxy_header,
     [ST_TURN] = step_turn,
     [ST_HANDSHAKE] = step_handshake,
@@ -236,26 +242,25 @@ void session_side_reset(struct side *d, int fd)
     d->writable = true;
 }
 
-bool session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client, uint32_t *place)
+enum count session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client,
+                               uint32_t *place)
 {
     const struct snap_listener *listener = bind->listener;
     const struct source_limits  limits = {listener->conf->per_source.max_connections,
                                           listener->conf->per_source.rate_limit};
     *place = 0;
     if (listener->sources == NULL)
-        return true;
+        return COUNTS;
     switch (sources_take(listener->sources, client, &limits, w->now_ms, place)) {
     case SOURCE_UNTRACKED:
         count_in(w, bind->row, COUNT_SOURCES_UNTRACKED, 1);
-        return true;
+        return COUNTS;
     case SOURCE_TOO_MANY:
-        count_in(w, bind->row, COUNT_DENIED_SOURCE_CONNECTIONS, 1);
-        return false;
+        return COUNT_DENIED_SOURCE_CONNECTIONS;
     case SOURCE_TOO_FAST:
-        count_in(w, bind->row, COUNT_DENIED_SOURCE_RATE, 1);
-        return false;
+        return COUNT_DENIED_SOURCE_RATE;
     default:
-        return true;
+        return COUNTS;
     }
 }
 
@@ -289,8 +294,11 @@ void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     s->snap = snapshot_ref(w->snap);
     s->listener = bind->listener;
     s->bind = bind;
-    s->backend = bind->listener->backend;
     s->protocol = bind->listener->conf->protocol;
+    if (s->protocol != PROTOCOL_AUTO) {
+        s->backend = bind->listener->backends[s->protocol];
+        s->tls = bind->listener->tls;
+    }
     gauge_add(&bind->row->sessions);
     s->client = *peer;
     s->source = source;
@@ -299,8 +307,8 @@ void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     side_init(s, CLIENT, fd);
     side_init(s, SERVER, -1);
     DL_APPEND(w->sessions, s);
-    s->state = ST_PROXY_HEADER;
-    deadline_set(&w->deadlines, &s->deadline, session_timeouts(s)->proxy_header_ms, w->now_ms);
+    s->state = s->protocol == PROTOCOL_AUTO ? ST_TELL : ST_PROXY_HEADER;
+    deadline_set(&w->deadlines, &s->deadline, state_timeout_ms(s), w->now_ms);
     session_advance(s);
 }
 
@@ -317,6 +325,7 @@ void session_timed_out(struct session *s)
     case ST_HANDSHAKE:
         session_close(s, WHY_HANDSHAKE_TIMEOUT);
         break;
+    case ST_TELL:
     case ST_UPGRADE:
     case ST_ANSWER:
     case ST_CONNECT_PACKET:
@@ -370,6 +379,8 @@ static enum count end_count(const struct session *s)
         return COUNT_NO_SERVER;
     case WHY_NO_MEMORY:
         return COUNT_INTERNAL_ERRORS;
+    case WHY_HANDED_OVER:
+        return COUNTS;
     default:
         return s->ended_in == ST_RELAY || s->why == WHY_SHUTDOWN || s->why == WHY_KILLED ? COUNTS
                                                                                          : COUNT_REQUEST_ERRORS;
@@ -381,6 +392,7 @@ static enum count refusal_count(enum why why)
 {
     switch (why) {
     case WHY_NOT_MQTT:
+    case WHY_NOT_TOLD:
         return COUNT_REFUSED_NOT_MQTT;
     case WHY_NOT_WEBSOCKET:
         return COUNT_REFUSED_HTTP;
@@ -464,7 +476,8 @@ void session_settle_end(struct session *s, enum why why)
     s->why = why;
     s->ended_in = s->state;
     refusals_note(s);
-    pool_leave(s->backend->pool, s->worker->index, &s->waiter);
+    if (s->backend != NULL)
+        pool_leave(s->backend->pool, s->worker->index, &s->waiter);
 }
 
 void session_drop_bufs(struct session *s)

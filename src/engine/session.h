@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "engine/deadline.h"
 #include "engine/why.h"
+#include "proto/tell.h"
 #include "snapshot/snapshot.h"
 #include "tls/stream.h"
 
@@ -18,6 +19,7 @@ struct ws_facts;
 struct worker;
 
 enum session_state {
+    ST_TELL,             /* the first bytes are awaited that tell what the client speaks */
     ST_PROXY_HEADER,     /* the PROXY header is read */
     ST_TURN,             /* rate_limit lets it wait */
     ST_HANDSHAKE,        /* TLS with the client */
@@ -84,6 +86,7 @@ struct session {
     bool                  farewell_said; /* and its client has been told, where there are words for it */
     bool                  again;         /* in the worker's list of sessions with work left over */
     bool                  in_backend;    /* counted there */
+    bool                  has_header;    /* it began with a PROXY header */
     bool                  is_tls;        /* the handshake with the client is done */
     bool                  is_tls_1_2;
     struct lease          lease; /* of a server of the backend */
@@ -91,9 +94,9 @@ struct session {
     bool                  redispatched; /* a later try went to another server */
     int                   error;        /* errno of the last try to reach a server */
     uint64_t              id;
-    struct addr           client;     /* the real one, as far as known */
-    uint32_t              source;     /* its place in the listener's table of sources; 0: none */
-    uint32_t              look_at;    /* bytes of the CONNECT that must be there before it is looked at again */
+    struct addr           client;  /* the real one, as far as known */
+    uint32_t              source;  /* its place in the listener's table of sources; 0: none */
+    uint32_t              look_at; /* bytes that must be there before the CONNECT, or what it is, is looked at again */
     uint32_t              packet_max; /* bytes of an MQTT packet that the client takes; 0: any */
     struct mqtt_facts    *mqtt;       /* NULL: no CONNECT was let in; owned */
     struct ws_facts      *ws;         /* NULL: no WebSocket; owned */
@@ -104,8 +107,9 @@ struct session {
     struct snapshot      *snap; /* one reference */
     struct snap_listener *listener;
     struct snap_bind     *bind;     /* of listener */
-    struct snap_backend  *backend;  /* where it goes */
-    enum conf_protocol    protocol; /* what the client speaks */
+    struct snap_backend  *backend;  /* where it goes; NULL: that is not known yet */
+    struct tls_server    *tls;      /* what its TLS is ended by; NULL: it speaks plain, or has not been told apart */
+    enum conf_protocol    protocol; /* what the client speaks; PROTOCOL_AUTO: it has not been told */
     struct deadline       deadline;
     struct pool_waiter    waiter;      /* which servers it has tried, too */
     uint64_t              begun_ms;    /* monotonic */
@@ -126,9 +130,10 @@ void session_advance(struct session *s);
 void session_timed_out(struct session *s);
 /* Of allow and deny, deny first. */
 bool session_allows(const struct conf_listener *conf, const struct addr *client);
-/* Of per_source: a place for client in the table of sources; false, and counted, when a limit forbids it. The place may
- * be 0: there is no table, or no room in it. */
-bool session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client, uint32_t *place);
+/* Of per_source: a place for client in the table of sources. COUNTS, or, when a limit forbids it, as what that is to be
+ * counted. The place may be 0: there is no table, or no room in it. */
+enum count session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client,
+                               uint32_t *place) MUST_CHECK;
 /* A place may be free: the session waits in ST_QUEUE. */
 void session_retry_queue(struct session *s);
 /* Idempotent; s stays readable until the loop turns. */
@@ -165,7 +170,19 @@ void session_drop_bufs(struct session *s);
 /* Watchers, TLS state and descriptor of one side are gone. */
 void session_side_close(struct session *s, int which);
 
+/* tell.c */
+enum step step_tell(struct session *s);
+/* What a plain connection says is looked at but not read. IO_OK: *told is not TELL_MORE, and the socket is as it was.
+ * IO_WANT_READ: it becomes readable when there is more; *look_at, 0 at first, is kept for the next call. IO_EOF,
+ * IO_RESET: it has ended. */
+enum io tell_peek(int fd, const char *ws_path, uint32_t *look_at, enum tell *told) MUST_CHECK;
 /* greet.c: from the first byte to a session that knows its client. */
+/* It has been told that the client speaks s->protocol, or begins with s->tls. */
+enum step greet_told(struct session *s);
+/* Whether the client's address may send PROXY headers. */
+bool greet_trusts(const struct session *s);
+/* Reads once more what may not be payload. STEP_NEXT: there are new bytes, or the end. */
+enum step greet_read(struct session *s);
 enum step step_proxy_header(struct session *s);
 enum step step_handshake(struct session *s);
 /* The work for a known client begins: TLS, or a server for its payload. */

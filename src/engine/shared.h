@@ -7,20 +7,25 @@
 #include "engine/engine.h"
 #include "engine/worker.h"
 
+struct handover;
+
 struct engine {
-    struct engine_settings settings;
-    struct snapshot       *snap;    /* one reference */
-    struct worker         *workers; /* snap->conf->global.workers of them */
-    struct addr           *bound;   /* where each address that listeners bind really is; owned */
-    unsigned               n_workers;
-    unsigned               n_running; /* threads */
-    uint16_t               boot_id;   /* random: session ids of two runs differ */
-    struct gauge           open;      /* client connections */
-    _Atomic uint32_t       max_connections;
-    _Atomic uint32_t       rate_limits[ENGINE_RATES]; /* a second; 0: none */
-    _Atomic uint32_t       n_paused;                  /* workers that do not accept because of max_connections */
-    struct inquiry        *asking;                    /* the first is under way; main thread */
-    struct ev_async        answered;                  /* in the main loop */
+    struct engine_settings     settings;
+    struct snapshot           *snap;    /* one reference */
+    struct worker             *workers; /* snap->conf->global.workers of them */
+    struct addr               *bound;   /* where each address that listeners bind really is; owned */
+    unsigned                   n_workers;
+    unsigned                   n_running; /* threads */
+    uint16_t                   boot_id;   /* random: session ids of two runs differ */
+    struct gauge               open;      /* client connections */
+    _Atomic uint32_t           max_connections;
+    _Atomic uint32_t           rate_limits[ENGINE_RATES]; /* a second; 0: none */
+    _Atomic uint32_t           n_paused;                  /* workers that do not accept because of max_connections */
+    struct inquiry            *asking;                    /* the first is under way; main thread */
+    struct ev_async            answered;                  /* in the main loop */
+    _Atomic(struct handover *) handovers;                 /* on their way to the main thread, newest first */
+    _Atomic uint32_t           n_handovers;
+    struct ev_async            handed_over; /* in the main loop */
 };
 
 /* Tells every worker. */

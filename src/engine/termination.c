@@ -27,6 +27,7 @@ static const char causes[WHY_COUNT] = {
     [WHY_HANDSHAKE_FAILED] = 'P',
     [WHY_HANDSHAKE_TIMEOUT] = 'c',
     [WHY_FIRST_BYTE_TIMEOUT] = 'c',
+    [WHY_NOT_TOLD] = 'P',
     [WHY_NOT_MQTT] = 'P',
     [WHY_NOT_WEBSOCKET] = 'P',
     [WHY_VERSION] = 'P',
@@ -41,15 +42,16 @@ static const char causes[WHY_COUNT] = {
     [WHY_SHUTDOWN] = 'K',
     [WHY_KILLED] = 'K',
     [WHY_NO_MEMORY] = 'R',
+    [WHY_HANDED_OVER] = 'P',
 };
 
 /* R the client's first words are awaited, Q in the queue, C on the way to a server, D data flows. */
 static const char phases[ST_COUNT] = {
-    [ST_LINGER] = '-',      [ST_TURN_AGAIN] = 'C',       [ST_PROXY_HEADER] = 'R', [ST_TURN] = 'R',
-    [ST_HANDSHAKE] = 'R',   [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',         [ST_QUEUE] = 'Q',
-    [ST_PAUSE] = 'C',       [ST_CONNECT] = 'C',          [ST_GREET] = 'C',        [ST_RELAY] = 'D',
-    [ST_CLOSED] = '-',      [ST_SERVER_HANDSHAKE] = 'C', [ST_UPGRADE] = 'R',      [ST_ANSWER] = 'R',
-    [ST_SERVER_HEAD] = 'C',
+    [ST_TELL] = 'R',      [ST_UPGRADE] = 'R',          [ST_ANSWER] = 'R',       [ST_SERVER_HEAD] = 'C',
+    [ST_LINGER] = '-',    [ST_TURN_AGAIN] = 'C',       [ST_PROXY_HEADER] = 'R', [ST_TURN] = 'R',
+    [ST_HANDSHAKE] = 'R', [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',         [ST_QUEUE] = 'Q',
+    [ST_PAUSE] = 'C',     [ST_CONNECT] = 'C',          [ST_GREET] = 'C',        [ST_RELAY] = 'D',
+    [ST_CLOSED] = '-',    [ST_SERVER_HANDSHAKE] = 'C',
 };
 
 /* Nobody refused: the server was too slow, or this side had no port, descriptor or memory left to ask it. */

@@ -103,7 +103,7 @@ static bool has_gone(const struct session *s, enum sock_pending pending)
 {
     bool said_something = pending == SOCK_BYTES_AND_END || s->early != NULL;
     bool ended = pending == SOCK_BYTES_AND_END || pending == SOCK_END || s->flow[UP].eof;
-    return pending == SOCK_LOST || (ended && (!said_something || s->listener->tls != NULL));
+    return pending == SOCK_LOST || (ended && (!said_something || s->tls != NULL));
 }
 
 static enum step close_gone(struct session *s, enum sock_pending pending)

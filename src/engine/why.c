@@ -22,6 +22,7 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_HANDSHAKE_FAILED] = "handshake_failed",
     [WHY_HANDSHAKE_TIMEOUT] = "handshake_timeout",
     [WHY_FIRST_BYTE_TIMEOUT] = "connect_packet_timeout",
+    [WHY_NOT_TOLD] = "unknown_protocol",
     [WHY_NOT_MQTT] = "not_mqtt",
     [WHY_NOT_WEBSOCKET] = "not_websocket",
     [WHY_VERSION] = "mqtt_version",
@@ -36,6 +37,7 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_SHUTDOWN] = "shutdown",
     [WHY_KILLED] = "killed",
     [WHY_NO_MEMORY] = "no_memory",
+    [WHY_HANDED_OVER] = "handed_over",
 };
 
 bool why_is_normal(enum why why)

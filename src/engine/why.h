@@ -26,6 +26,7 @@ enum why {
     WHY_HANDSHAKE_FAILED,
     WHY_HANDSHAKE_TIMEOUT,
     WHY_FIRST_BYTE_TIMEOUT, /* timeouts.connect_packet */
+    WHY_NOT_TOLD,           /* what came is nothing that is taken here, told by its first bytes */
     WHY_NOT_MQTT,           /* what came is no CONNECT */
     WHY_NOT_WEBSOCKET,      /* an HTTP head that is no upgrade to MQTT, or bytes that are no frames */
     WHY_VERSION,            /* a version of MQTT that is unknown, or not served */
@@ -40,6 +41,7 @@ enum why {
     WHY_SHUTDOWN,
     WHY_KILLED, /* by an operator */
     WHY_NO_MEMORY,
+    WHY_HANDED_OVER, /* plain HTTP, to the admin endpoints; no end for the client */
     WHY_COUNT
 };
 

@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "engine/inquiry.h"
 #include "engine/shared.h"
+#include "engine/visitor.h"
 
 static bool add_timeouts(struct deadlines *all, const struct conf_timeouts *t)
 {
@@ -140,6 +141,7 @@ static void stop(struct worker *w)
     ev_timer_stop(w->loop, &w->accept_again);
     ev_timer_stop(w->loop, &w->rate_again);
     ev_timer_stop(w->loop, &w->aging);
+    visitors_close(w);
     DL_FOREACH_SAFE (w->sessions, s, next) {
         session_close(s, WHY_SHUTDOWN);
     }

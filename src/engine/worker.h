@@ -15,6 +15,7 @@
 
 struct engine;
 struct inquiry;
+struct visitor;
 
 /* What other threads may ask of a worker: bits, so that asking never fails and never queues twice. */
 enum mail {
@@ -55,6 +56,8 @@ struct worker {
     struct session   *graveyard;
     struct session   *cursor;     /* the next one that the inquiry looks at */
     struct session   *age_cursor; /* the next one whose age is looked at; NULL: the oldest */
+    struct visitor   *visitors;   /* oldest first */
+    uint32_t          n_visitors;
     struct refusals   refusals;
     struct session   *again_list; /* those with bytes left when their share of a turn was used up */
     uint32_t          n_again;

@@ -64,6 +64,11 @@ void sock_reset(int fd)
     sock_close(fd);
 }
 
+void sock_await(int fd, uint32_t n)
+{
+    set_int(fd, SOL_SOCKET, SO_RCVLOWAT, n);
+}
+
 enum sock_pending sock_pending(int fd)
 {
     struct pollfd look = {.fd = fd, .events = POLLIN | POLLRDHUP};

@@ -22,6 +22,10 @@ void sock_close(int fd);
 /* Closes with a reset instead of an orderly end: the peer learns at once and nothing lingers here. -1 is fine. */
 void sock_reset(int fd);
 
+/* The socket is readable, for epoll too, only when n bytes wait, or the end: bytes that are left unread make no event
+ * until there are more. 1 is how a socket begins. */
+void sock_await(int fd, uint32_t n);
+
 /* What a connected peer has done, without reading it. */
 enum sock_pending {
     SOCK_NOTHING,

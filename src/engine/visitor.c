@@ -1,0 +1,111 @@
+#include "engine/visitor.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/macros.h"
+#include "engine/count.h"
+#include "engine/handover.h"
+#include "engine/shared.h"
+#include "net/sock.h"
+
+struct visitor {
+    struct visitor   *prev, *next; /* the worker's */
+    struct ev_io      io;
+    struct ev_timer   deadline;
+    struct worker    *worker;
+    struct snapshot  *snap; /* one reference */
+    struct snap_bind *bind;
+    struct addr       peer;
+    enum count        refusal;
+    uint32_t          look_at;
+};
+
+void count_turned_away(struct worker *w, const struct snap_bind *bind, enum count refusal)
+{
+    count_in(w, bind->row, COUNT_CLOSED, 1);
+    count_in(w, bind->row, refusal, 1);
+    if (refusal == COUNT_DENIED_SOURCE_CONNECTIONS || refusal == COUNT_DENIED_SOURCE_RATE)
+        count_in(w, bind->row, COUNT_DENIED_CONNECTIONS, 1);
+}
+
+/* All but its descriptor, which comes back. */
+static int forget(struct visitor *v)
+{
+    struct worker *w = v->worker;
+    int            fd = v->io.fd;
+    ev_io_stop(w->loop, &v->io);
+    ev_timer_stop(w->loop, &v->deadline);
+    DL_DELETE(w->visitors, v);
+    w->n_visitors--;
+    snapshot_unref(v->snap);
+    free(v);
+    return fd;
+}
+
+static void turn_away(struct visitor *v)
+{
+    count_turned_away(v->worker, v->bind, v->refusal);
+    sock_reset(forget(v));
+}
+
+static void hand_over(struct visitor *v)
+{
+    const struct conf_networks *from = &v->bind->listener->conf->proxy_from;
+    struct worker              *w = v->worker;
+    struct addr                 peer = v->peer;
+    bool                        health_only = networks_have(from->at, from->n, &peer);
+    count_in(w, v->bind->row, COUNT_CLOSED, 1);
+    handover_send(w->engine, forget(v), &peer, health_only);
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
+{
+    struct visitor *v = CONTAINER_OF(watcher, struct visitor, io);
+    enum tell       told = TELL_NOTHING;
+    enum io         io = tell_peek(v->io.fd, v->bind->listener->conf->ws.path, &v->look_at, &told);
+    (void)loop;
+    (void)revents;
+    if (io == IO_WANT_READ)
+        return;
+    if (told == TELL_HTTP)
+        hand_over(v);
+    else
+        turn_away(v);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    turn_away(CONTAINER_OF(watcher, struct visitor, deadline));
+}
+
+void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer, enum count refusal)
+{
+    struct visitor *v = calloc(1, sizeof *v);
+    if (v == NULL) {
+        count_turned_away(w, bind, refusal);
+        sock_reset(fd);
+        return;
+    }
+    if (w->n_visitors == VISITORS_MAX)
+        turn_away(w->visitors);
+    v->worker = w;
+    v->snap = snapshot_ref(w->snap);
+    v->bind = bind;
+    v->peer = *peer;
+    v->refusal = refusal;
+    DL_APPEND(w->visitors, v);
+    w->n_visitors++;
+    ev_io_init(&v->io, on_readable, fd, EV_READ);
+    ev_io_start(w->loop, &v->io);
+    ev_timer_init(&v->deadline, on_deadline, bind->listener->conf->timeouts.connect_packet_ms / 1e3, 0.);
+    ev_timer_start(w->loop, &v->deadline);
+}
+
+void visitors_close(struct worker *w)
+{
+    while (w->visitors != NULL)
+        turn_away(w->visitors);
+}
