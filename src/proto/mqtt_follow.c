@@ -63,19 +63,19 @@ static const struct lengths {
     bool    exact_3, exact_5; /* and no byte more */
 } lengths[] = {
     [MQTT_CONNACK] = {2, 2, 2, .exact_3 = true},
-    [MQTT_PUBLISH] = {3, 3, 4},
+    [MQTT_PUBLISH] = {3, 3, 4, .exact_3 = false},
     [MQTT_PUBACK] = {2, 2, 2, .exact_3 = true},
     [MQTT_PUBREC] = {2, 2, 2, .exact_3 = true},
     [MQTT_PUBREL] = {2, 2, 2, .exact_3 = true},
     [MQTT_PUBCOMP] = {2, 2, 2, .exact_3 = true},
-    [MQTT_SUBSCRIBE] = {2, 6, 7},
-    [MQTT_SUBACK] = {2, 3, 4},
-    [MQTT_UNSUBSCRIBE] = {2, 5, 6},
+    [MQTT_SUBSCRIBE] = {2, 6, 7, .exact_3 = false},
+    [MQTT_SUBACK] = {2, 3, 4, .exact_3 = false},
+    [MQTT_UNSUBSCRIBE] = {2, 5, 6, .exact_3 = false},
     [MQTT_UNSUBACK] = {2, 2, 4, .exact_3 = true},
     [MQTT_PINGREQ] = {0, 0, 0, .exact_3 = true, .exact_5 = true},
     [MQTT_PINGRESP] = {0, 0, 0, .exact_3 = true, .exact_5 = true},
     [MQTT_DISCONNECT] = {0, 0, 0, .exact_3 = true},
-    [MQTT_AUTH] = {0, 0, 0},
+    [MQTT_AUTH] = {0, 0, 0, .exact_3 = false},
 };
 
 static uint8_t qos_of(const struct mqtt_header *header)
