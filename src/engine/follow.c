@@ -56,7 +56,7 @@ static void on_connack(struct session *s, const struct mqtt_packet *packet)
 
 static void on_packet(struct session *s, enum direction dir, const struct mqtt_packet *packet)
 {
-    count_both(s, by_direction(dir, COUNT_MQTT_UP, COUNT_MQTT_DOWN) + packet->type);
+    count_both(s, by_direction(dir, COUNT_MQTT_UP, COUNT_MQTT_DOWN) + (unsigned)packet->type);
     switch (packet->type) {
     case MQTT_PUBLISH:
         count_both(s, by_direction(dir, COUNT_MQTT_PUBLISH_UP, COUNT_MQTT_PUBLISH_DOWN) + packet->qos);
@@ -154,7 +154,7 @@ bool follow_begin(struct session *s)
         ws_frames_init(&s->ws->frames[DOWN], false);
     }
     count_server(s, COUNT_MQTT_SESSIONS + count_version(mqtt->version), 1);
-    count_server(s, COUNT_MQTT_UP + MQTT_CONNECT, 1);
+    count_server(s, COUNT_MQTT_UP + (unsigned)MQTT_CONNECT, 1);
     return set_silence(s);
 }
 

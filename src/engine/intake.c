@@ -133,7 +133,7 @@ static enum step let_in(struct session *s, const struct mqtt_connect *connect, s
     if (s->mqtt == NULL)
         return session_step_fail(s, WHY_NO_MEMORY);
     count_client(s, COUNT_MQTT_SESSIONS + count_version(connect->version), 1);
-    count_client(s, COUNT_MQTT_UP + MQTT_CONNECT, 1);
+    count_client(s, COUNT_MQTT_UP + (unsigned)MQTT_CONNECT, 1);
     return session_step_to(s, ST_PICK);
 }
 
