@@ -105,7 +105,7 @@ static bool wants(const struct pass *p, const struct row *row)
 
 /* ---- MQTT ---- */
 
-static void put_sum(struct line *l, enum column at, enum count from, size_t n)
+static void put_sum(struct line *l, enum column at, enum count from, unsigned n)
 {
     put_u64(l, at, tally_sum(l->row, from, n));
 }
@@ -118,7 +118,7 @@ static void put_mqtt(struct line *l)
     put_sum(l, COLUMN_MQGATE_MQTT_PACKETS_OUT, COUNT_MQTT_DOWN, MQTT_TYPES);
     put_sum(l, COLUMN_MQGATE_MQTT_PUBLISH_IN, COUNT_MQTT_PUBLISH_UP, MQTT_QOS);
     put_sum(l, COLUMN_MQGATE_MQTT_PUBLISH_OUT, COUNT_MQTT_PUBLISH_DOWN, MQTT_QOS);
-    for (size_t i = 0; i < MQTT_VERSIONS; i++)
+    for (unsigned i = 0; i < MQTT_VERSIONS; i++)
         put_u64(l, versions[i], row_open(l->row, COUNT_MQTT_SESSIONS + i, COUNT_MQTT_CLOSED + i));
     put_u64(l, COLUMN_MQGATE_MQTT_CONNACK_ERRORS,
             tally_sum(l->row, COUNT_MQTT_CONNACK_3 + 1, MQTT_RETURNS - 1) +

@@ -175,10 +175,10 @@ void tally_each(const struct row *row, enum tally_group group, void (*fn)(void *
     }
 }
 
-uint64_t tally_sum(const struct row *row, enum count from, size_t n)
+uint64_t tally_sum(const struct row *row, enum count from, unsigned n)
 {
     uint64_t sum = 0;
-    for (size_t i = 0; i < n; i++)
+    for (unsigned i = 0; i < n; i++)
         sum += row_sum(row, from + i);
     return sum;
 }

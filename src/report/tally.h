@@ -31,7 +31,7 @@ struct tally {
 void tally_each(const struct row *row, enum tally_group group, void (*fn)(void *user, const struct tally *tally),
                 void *user);
 /* Of all that n counters from this one on count, since they were cleared. */
-uint64_t tally_sum(const struct row *row, enum count from, size_t n);
+uint64_t tally_sum(const struct row *row, enum count from, unsigned n);
 
 /* The listener, or one that leads to the server, speaks MQTT: what is counted of it means something. */
 bool tally_is_mqtt(const struct view *view, const struct line *line);
