@@ -40,11 +40,13 @@ static bool read_name(struct reading *c)
     return is_old;
 }
 
-/* Section 3.1.2.2. */
+/* Section 3.1.2.2. The highest bit is no part of the level: bridges of mosquitto set it to say that they are one, and
+ * mosquitto and EMQX take it for that. */
 static void read_version(struct reading *c)
 {
+    enum { BRIDGE = 0x80 };
     bool    is_old = read_name(c);
-    uint8_t level = reader_u8(&c->r);
+    uint8_t level = (uint8_t)(reader_u8(&c->r) & ~(unsigned)BRIDGE);
     require(c, is_old ? level == MQTT_3_1 : level == MQTT_3_1_1 || level == MQTT_5, MQTT_FAULT_LEVEL);
     if (reader_ok(&c->r))
         c->connect.version = (enum mqtt_version)level;

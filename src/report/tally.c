@@ -189,7 +189,7 @@ bool tally_is_mqtt(const struct view *view, const struct line *line)
         return line->listener->conf->protocol != PROTOCOL_TCP;
     for (size_t i = 0; line->backend != NULL && i < view->snap->conf->n_listeners; i++) {
         const struct snap_listener *l = &view->snap->listeners[i];
-        if (l->backends[PROTOCOL_MQTT] == line->backend || l->backends[PROTOCOL_WS] == line->backend)
+        if (l->conf->protocol != PROTOCOL_TCP && snap_listener_leads_to(l, line->backend))
             return true;
     }
     return false;

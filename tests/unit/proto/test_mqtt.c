@@ -82,9 +82,9 @@ static const struct {
     {{LITERAL("\x10\x0C\0\4mqtt"), 5}, MQTT_FAULT_NOT_MQTT},
     {{LITERAL("\x10\x0C\0\4MQTT\3\2"), 9}, MQTT_FAULT_LEVEL},
     {{LITERAL("\x10\x0C\0\4MQTT\6\2"), 9}, MQTT_FAULT_LEVEL},
-    {{LITERAL("\x10\x0C\0\4MQTT\x84\2"), 9}, MQTT_FAULT_LEVEL},
+    {{LITERAL("\x10\x0C\0\4MQTT\x86\2"), 9}, MQTT_FAULT_LEVEL},
     {{LITERAL("\x10\x0E\0\6MQIsdp\4\2"), 11}, MQTT_FAULT_LEVEL},
-    {{LITERAL("\x10\x0E\0\6MQIsdp\x83\2"), 11}, MQTT_FAULT_LEVEL},
+    {{LITERAL("\x10\x0E\0\6MQIsdp\x84\2"), 11}, MQTT_FAULT_LEVEL},
     {{LITERAL("\x10\x81\x08" HEAD_3_1_1 "\2"), 10}, MQTT_FAULT_TOO_LARGE}, /* 1025 and 3 bytes */
     {{LITERAL("\x10\xFE\x07" HEAD_3_1 "\2"), 12}, MQTT_FAULT_TOO_LARGE},   /* 1022 and 3 bytes */
     {{LITERAL("\x10\xFF\xFF\xFF\x7F" HEAD_5 "\2"), 12}, MQTT_FAULT_TOO_LARGE_5},
