@@ -130,7 +130,7 @@ static enum step refuse(struct session *s)
 {
     if (s->mqtt != NULL)
         return session_refuse(s, WHY_RATE_LIMIT, s->mqtt->version);
-    if (s->protocol != PROTOCOL_MQTT || s->listener->tls != NULL || !take_early_back(s))
+    if (s->protocol != PROTOCOL_MQTT || s->tls != NULL || !take_early_back(s))
         return session_step_fail(s, WHY_RATE_LIMIT);
     return intake_refuse(s, WHY_RATE_LIMIT);
 }

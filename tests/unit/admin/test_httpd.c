@@ -11,6 +11,8 @@
 
 #include "admin/auth.h"
 #include "base/clock.h"
+#include "net/listener.h"
+#include "net/sock.h"
 #include "unit/admin/fixture.h"
 #include "unit/admin/suites.h"
 
@@ -414,6 +416,79 @@ START_TEST(past_the_limit_connections_wait_for_others_to_end)
 }
 END_TEST
 
+/* A peer whose connection somebody else has accepted. */
+static struct peer *adopted_peer(bool health_only)
+{
+    int         listening;
+    struct addr from, port = f.at;
+    struct err  err = {0};
+    ck_assert(addr_parse("127.0.0.1:0", &from));
+    ck_assert_msg(listener_open(&from, 1, &listening, 1, &err) == 0, "%s", err.text);
+    f.at = sock_local(listening);
+    struct peer *peer = peer_open(&f);
+    f.at = port;
+    int accepted = listener_accept(listening, &from);
+    ck_assert_int_ge(accepted, 0);
+    sock_close(listening);
+    admin_adopt(f.admin, accepted, &from, health_only);
+    return peer;
+}
+
+START_TEST(an_adopted_connection_is_as_good_as_an_accepted_one)
+{
+    struct peer *peer = adopted_peer(false);
+    for (int i = 0; i < 3; i++) {
+        peer_forget(peer);
+        peer_send(peer, "GET /haproxy_health HTTP/1.1\r\nHost: n\r\n\r\n");
+        peer_await_text(peer, service_ready);
+    }
+    peer_forget(peer);
+    peer_send(peer, "GET /haproxy_stats;csv HTTP/1.1\r\nHost: n\r\n\r\n");
+    peer_await_text(peer, "BACKEND,");
+    ck_assert_uint_eq(row_sum(f.view.admin, COUNT_CONNECTIONS), 1);
+    peer_close(peer);
+}
+END_TEST
+
+START_TEST(some_are_told_nothing_but_health)
+{
+    static const char *const asked[] = {"/haproxy_stats", "/haproxy_stats;csv", "/metrics"};
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++) {
+        struct peer *peer = adopted_peer(true);
+        char         request[128];
+        peer_send(peer, "GET /haproxy_health HTTP/1.1\r\nHost: n\r\n\r\n");
+        peer_await_text(peer, service_ready);
+        peer_forget(peer);
+        (void)snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: n\r\n\r\n", asked[i]);
+        peer_send(peer, request);
+        peer_await_text(peer, "only health is told");
+        ck_assert_int_eq(peer_status(peer), 403);
+        peer_close(peer);
+    }
+    expect_status("GET /haproxy_stats;csv HTTP/1.0\r\n\r\n", 200); /* the next one is not meant */
+}
+END_TEST
+
+START_TEST(adopted_connections_make_way_for_new_ones_and_leave_places_for_accepted_ones)
+{
+    struct peer *idle[ADMIN_ADOPTED_MAX];
+    for (int i = 0; i < ADMIN_ADOPTED_MAX; i++)
+        idle[i] = adopted_peer(false);
+    for (int i = 0; i < 3; i++) {
+        struct peer *late = adopted_peer(false);
+        peer_send(late, get_health);
+        peer_await_end(late);
+        ck_assert_str_eq(peer_body(late), service_ready);
+        peer_close(late);
+    }
+    peer_await_end(idle[0]); /* the oldest; the others need not */
+    ck_assert(!idle[ADMIN_ADOPTED_MAX - 1]->eof);
+    expect(get_health, 200, service_ready);
+    for (int i = 0; i < ADMIN_ADOPTED_MAX; i++)
+        peer_close(idle[i]);
+}
+END_TEST
+
 START_TEST(out_of_descriptors_accepting_pauses_and_goes_on)
 {
     struct rlimit before, none;
@@ -498,6 +573,9 @@ TCase *http_tcase(void)
     tcase_add_test(tc, passwords_beyond_the_queue_are_told_to_come_back);
     tcase_add_test(tc, a_client_that_leaves_before_its_password_is_checked_does_no_harm);
     tcase_add_test(tc, past_the_limit_connections_wait_for_others_to_end);
+    tcase_add_test(tc, an_adopted_connection_is_as_good_as_an_accepted_one);
+    tcase_add_test(tc, some_are_told_nothing_but_health);
+    tcase_add_test(tc, adopted_connections_make_way_for_new_ones_and_leave_places_for_accepted_ones);
     tcase_add_test(tc, out_of_descriptors_accepting_pauses_and_goes_on);
     return tc;
 }

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/macros.h"
@@ -422,6 +423,39 @@ START_TEST(what_a_peer_has_done_is_seen_without_reading_it)
 }
 END_TEST
 
+/* Level-triggered, as event loops wait. */
+static bool makes_an_event(int fd, int timeout_ms)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int                epoll = epoll_create1(EPOLL_CLOEXEC);
+    ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
+    int n = epoll_wait(epoll, &event, 1, timeout_ms);
+    sock_close(epoll);
+    return n == 1;
+}
+
+START_TEST(bytes_that_are_left_unread_make_no_event_until_there_are_as_many_as_are_awaited)
+{
+    enum { SOON_MS = 5000, NEVER_MS = 20 };
+    int         fds[1];
+    struct addr peer, at = listen_on("127.0.0.1:0", fds, 1);
+    int         client = connect_from(&at, NULL), served = accept_one(fds[0], &peer);
+    for (uint32_t n = 1; n <= 3; n++) {
+        sock_await(served, n);
+        ck_assert(!makes_an_event(served, NEVER_MS));
+        ck_assert_int_eq(write(client, "x", 1), 1);
+        ck_assert(makes_an_event(served, SOON_MS));
+    }
+    sock_await(served, 4);
+    ck_assert(!makes_an_event(served, NEVER_MS));
+    ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
+    ck_assert(makes_an_event(served, SOON_MS)); /* the end */
+    sock_await(served, 1);
+    ck_assert(makes_an_event(served, SOON_MS));
+    close_all((int[]){client, served, fds[0]}, 3);
+}
+END_TEST
+
 START_TEST(what_has_no_address_has_none)
 {
     int         fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -463,6 +497,7 @@ static TCase *sock_tests(void)
     tcase_add_test(tc, a_loopback_peer_gets_the_cheap_congestion_control);
     tcase_add_test(tc, a_reset_and_an_orderly_end_differ_for_the_peer);
     tcase_add_test(tc, what_a_peer_has_done_is_seen_without_reading_it);
+    tcase_add_test(tc, bytes_that_are_left_unread_make_no_event_until_there_are_as_many_as_are_awaited);
     tcase_add_test(tc, what_has_no_address_has_none);
     return tc;
 }
