@@ -25,6 +25,31 @@ static void put_deadline(const struct session *s, struct text *out)
     text_put_age(out, s->deadline.at_ms > now_ms ? (s->deadline.at_ms - now_ms) / 1000 : 0);
 }
 
+/* In quotes, as it may hold blanks and what looks like another word. */
+static void put_name(struct text *out, const char *key, const char *name)
+{
+    struct text safe = {0};
+    text_put_line_part(&safe, name);
+    text_add(out, " %s=\"", key);
+    for (size_t i = 0; i < safe.len; i++)
+        text_add(out, safe.at[i] == '"' || safe.at[i] == '\\' ? "\\%c" : "%c", safe.at[i]);
+    text_puts(out, "\"");
+    text_fini(&safe);
+}
+
+static void put_mqtt(const struct session *s, struct text *out)
+{
+    const struct mqtt_facts *mqtt = s->mqtt;
+    if (mqtt == NULL)
+        return;
+    text_add(out, " mqtt=%s keepalive=%u clean=%d", mqtt_version_name(mqtt->version), mqtt->keep_alive_s, mqtt->clean);
+    if (mqtt->has_connack)
+        text_add(out, " connack=%u", mqtt->connack);
+    put_name(out, "client_id", mqtt->client_id);
+    if (mqtt->user != NULL)
+        put_name(out, "user", mqtt->user);
+}
+
 void describe_session(const struct session *s, struct text *out)
 {
     char client[ADDR_TEXT_MAX];
@@ -39,28 +64,7 @@ void describe_session(const struct session *s, struct text *out)
     put_deadline(s, out);
     if (s->is_tls)
         text_add(out, " tls=%s", tls_version(s));
-    if (s->mqtt != NULL) {
-        text_add(out, " mqtt=%s client_id=", mqtt_version_name(s->mqtt->version));
-        text_put_line_part(out, s->mqtt->client_id);
-    }
-    text_puts(out, "\n");
-}
-
-static void put_mqtt(const struct session *s, struct text *out)
-{
-    const struct mqtt_facts *mqtt = s->mqtt;
-    if (mqtt == NULL)
-        return;
-    text_add(out, "  mqtt: version=%s keepalive=%u clean=%d", mqtt_version_name(mqtt->version), mqtt->keep_alive_s,
-             mqtt->clean);
-    if (mqtt->has_connack)
-        text_add(out, " connack=%u", mqtt->connack);
-    text_puts(out, "\n  client_id="); /* a line of its own: it may have blanks */
-    text_put_line_part(out, mqtt->client_id);
-    if (mqtt->user != NULL) {
-        text_puts(out, "\n  user=");
-        text_put_line_part(out, mqtt->user);
-    }
+    put_mqtt(s, out);
     text_puts(out, "\n");
 }
 
@@ -114,7 +118,6 @@ void describe_session_whole(struct session *s, struct text *out)
     put_side(s, CLIENT, out);
     put_side(s, SERVER, out);
     put_tls(s, out);
-    put_mqtt(s, out);
     put_flow(s, UP, out);
     put_flow(s, DOWN, out);
 }

@@ -8,6 +8,7 @@ import pytest
 
 import proxyproto as pp
 from mqgate import DEADLINE_S, conf, until
+from mqttproto import connect_of
 from pki import section
 from servers import Echo, Greeter, Listener, ends, free_port, listens, reset
 
@@ -36,14 +37,6 @@ class Scene:
 
     def handshake(self, client):
         return ssl.create_default_context(cafile=self.pki.ca).wrap_socket(client, server_hostname="one.test")
-
-
-def connect_of(client_id=b"one", level=4, flags=2, keep_alive=60, payload=b""):
-    """A CONNECT of 3.1.1, or of the level."""
-    body = b"\x00\x04MQTT" + bytes([level, flags]) + keep_alive.to_bytes(2, "big") + (b"\x00" if level == 5 else b"")
-    body += len(client_id).to_bytes(2, "big") + client_id + payload
-    length = bytes([len(body)]) if len(body) < 128 else bytes([len(body) % 128 + 128, len(body) // 128])
-    return b"\x10" + length + body
 
 
 def client_closed(scene):

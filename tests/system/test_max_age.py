@@ -5,8 +5,8 @@ import time
 import pytest
 
 from mqgate import DEADLINE_S, conf
+from mqttproto import connect_of
 from servers import Echo, ends
-from test_logs import connect_of
 
 TEXT = b"connected for long, please connect anew"
 DISCONNECT_5 = bytes([0xE0, 5 + len(TEXT), 0x9C, 3 + len(TEXT), 0x1F, 0, len(TEXT)]) + TEXT

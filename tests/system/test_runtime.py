@@ -9,6 +9,7 @@ import time
 import pytest
 
 from mqgate import conf, until
+from mqttproto import connect_of
 from servers import Echo, Greeter, Listener, ends
 
 
@@ -499,3 +500,18 @@ def test_the_last_changes_of_state_are_kept_whatever_the_log_is(mqgate, serve, l
     assert any("aused" in line for line in lines)
     if log.get("level") == "error":
         assert not gate.logged(event="server_up")
+
+
+@pytest.mark.parametrize("identity, user", [(False, ""), (True, ' user="ops"')])
+def test_show_sess_tells_of_mqtt_and_cannot_be_deceived(mqgate, mosquitto, identity, user):
+    """A client identifier with blanks and quotes; the user's name only where it is asked for, the password never."""
+    gate = mqgate(conf(mosquitto.port, listener={"protocol": "mqtt"}, log={"identity": identity}))
+    with gate.connect() as client:
+        client.sendall(connect_of(client_id=b'a "b" be=c\\', flags=0xC2, payload=b"\0\3ops\0\6secret"))
+        assert client.recv(4) == b"\x20\x02\x00\x00"
+        line = gate.control("show sess").splitlines()[0]
+        assert line.endswith(f' mqtt=3.1.1 keepalive=60 clean=1 connack=0 client_id="a \\"b\\" be=c\\\\"{user}')
+        assert "secret" not in gate.control("show sess all")
+    end = gate.wait_end()
+    assert (end["client_id"], end["keepalive"], end["clean"], end["connack"]) == ('a "b" be=c\\', "60", "1", "0")
+    assert end.get("user") == ("ops" if identity else None)
