@@ -75,9 +75,9 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_an_option_of_a_later_version_is_refused(conf_file):
-    done = run("-c", "-f", conf_file(conf(1883, listener={"admin": True})))
+    done = run("-c", "-f", conf_file(conf(1883, global_={"upgrade": {}})))
     assert done.returncode == BAD_CONFIG
-    assert "listeners.in.admin: not available in this version" in done.stderr
+    assert "global.upgrade: not available in this version" in done.stderr
 
 
 def test_a_good_file_passes_the_check(conf_file):
