@@ -1,8 +1,11 @@
 #include "dns/answer.h"
 
+#include <assert.h>
+
 struct addr answer_choose(const struct addr *in_use, const struct addr *all, size_t n)
 {
     const struct addr *chosen = NULL;
+    assert(n == 0 || all != NULL);
     for (size_t i = 0; i < n; i++) {
         if (addr_same_ip(in_use, &all[i]))
             return all[i];

@@ -130,6 +130,13 @@ static void lookup_init(struct lookup *l, struct dns *dns, const char *name,
 
 /* ---- servers ---- */
 
+static bool is_same(const struct addr *a, const struct addr *b)
+{
+    if (!addr_is_set(a) || !addr_is_set(b))
+        return addr_is_set(a) == addr_is_set(b);
+    return addr_same_ip(a, b) && addr_port(a) == addr_port(b);
+}
+
 /* What an operator has set stays until DNS says something new. */
 static void site_move(struct site *site, const struct addr *to)
 {
@@ -138,11 +145,11 @@ static void site_move(struct site *site, const struct addr *to)
     struct addr                at = *to;
     if (addr_is_set(&at))
         addr_set_port(&at, site->port);
-    if (memcmp(&at, &site->at, sizeof at) == 0)
+    if (is_same(&at, &site->at))
         return;
     site->at = at;
     server_set_location(site->live, &at, site->host);
-    if (memcmp(&at, &was, sizeof at) != 0) /* an operator may have been first */
+    if (!is_same(&at, &was)) /* an operator may have been first */
         listener->address(listener->user, site->backend, site->server, &was, "DNS");
 }
 

@@ -32,7 +32,7 @@ static void add_who(struct fields *f, struct session *s, const struct tls_facts 
     add(f, LOG_STR("sni", or_null(tls->sni)));
     add(f, LOG_STR("cn", or_null(tls->peer_cn)));
     add(f, LOG_STR("backend", s->backend != NULL ? s->backend->conf->name : NULL));
-    add(f, LOG_STR("server", s->lease.held ? session_server(s)->conf->name : NULL));
+    add(f, LOG_STR("server", s->has_server ? session_server(s)->conf->name : NULL));
 }
 
 static void add_mqtt(struct fields *f, const struct mqtt_facts *mqtt)

@@ -31,13 +31,13 @@ static const char *failure_text(const struct session *s)
     }
 }
 
-/* Listener and backend count the session no longer, the process and its server still do. */
+/* Listener and backend count the session no longer, the process and, unless it lingered, its server still do. */
 static void fill_counts(const struct session *s, struct tcplog *t)
 {
     t->process_sessions = gauge_now(engine_open_sessions(s->worker->engine));
     t->frontend_sessions = gauge_now(&s->listener->row->sessions) + 1;
     t->backend_sessions = s->backend != NULL ? gauge_now(&s->backend->row->sessions) : 0;
-    t->server_sessions = s->lease.held ? server_in_flight(session_server(s)->live) - 1 : 0;
+    t->server_sessions = s->has_server ? server_in_flight(session_server(s)->live) - s->lease.held : 0;
 }
 
 static void fill_times(const struct session *s, uint64_t now_ms, struct tcplog *t)
@@ -46,7 +46,7 @@ static void fill_times(const struct session *s, uint64_t now_ms, struct tcplog *
     t->wait_ms = t->connect_ms = TCPLOG_NOT_REACHED;
     if (s->ended_in == ST_QUEUE)
         t->wait_ms = (int64_t)t->total_ms;
-    else if (s->lease.held || s->n_tries > 0)
+    else if (s->has_server || s->n_tries > 0)
         t->wait_ms = s->wait_ms;
     if (s->ended_in == ST_RELAY)
         t->connect_ms = s->connect_ms;
@@ -74,7 +74,7 @@ static size_t format_end(const struct session *s, uint64_t now_ms, uint64_t acce
                        .frontend = frontend,
                        .tls = s->tls != NULL,
                        .backend = has_backend ? s->backend->conf->name : frontend,
-                       .server = s->lease.held ? session_server(s)->conf->name : NULL,
+                       .server = s->has_server ? session_server(s)->conf->name : NULL,
                        .bytes = s->flow[DOWN].bytes,
                        .termination = termination_code(s, code),
                        .backend_queue = s->queue_place};

@@ -19,7 +19,7 @@ static void tell_waiters(struct session *s, bool somebody_waits)
         engine_tell_all(s->worker->engine, MAIL_PLACE_FREE);
 }
 
-void session_release_server(struct session *s)
+void session_leave_server(struct session *s)
 {
     if (s->backend != NULL)
         tell_waiters(s, pool_release(s->backend->pool, &s->lease));
@@ -50,7 +50,8 @@ enum step connect_try_failed(struct session *s, int error, enum why why)
     buf_give(&s->worker->bufs, s->greeting);
     buf_give(&s->worker->bufs, s->flow[DOWN].buf); /* the beginning of an answer */
     s->greeting = s->flow[DOWN].buf = NULL;
-    session_release_server(s);
+    session_leave_server(s);
+    s->has_server = false;
     return s->state == ST_PICK ? STEP_NEXT : session_step_to(s, ST_PICK);
 }
 
@@ -116,6 +117,7 @@ static void count_pick(struct session *s, const struct lease *lease)
 {
     bool elsewhere = s->n_tries > 0 && s->lease.index != lease->index;
     s->lease = *lease;
+    s->has_server = true;
     s->redispatched |= elsewhere;
     count_server(s, COUNT_PICKS, 1);
     if (elsewhere)

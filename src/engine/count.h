@@ -18,7 +18,7 @@ static inline void count_client(struct session *s, enum count which, uint64_t n)
 /* Of the server that the session has, or of the backend while it has none. */
 static inline void count_server(struct session *s, enum count which, uint64_t n)
 {
-    count_in(s->worker, s->lease.held ? session_server(s)->row : s->backend->row, which, n);
+    count_in(s->worker, s->has_server ? session_server(s)->row : s->backend->row, which, n);
 }
 
 #endif

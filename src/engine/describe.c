@@ -56,7 +56,7 @@ void describe_session(const struct session *s, struct text *out)
     text_add(out, "0x%016" PRIx64 ": proto=%s src=%s fe=%s be=%s srv=%s", s->id, family(&s->client),
              addr_format(&s->client, client), s->listener->conf->name,
              s->in_backend ? s->backend->conf->name : "<NONE>",
-             s->lease.held ? session_server(s)->conf->name : "<none>");
+             s->has_server ? session_server(s)->conf->name : "<none>");
     text_puts(out, " age=");
     text_put_age(out, (s->worker->now_ms - s->begun_ms) / 1000);
     text_add(out, " state=%s in=%" PRIu64 " out=%" PRIu64, session_state_names[s->state], s->flow[UP].bytes,

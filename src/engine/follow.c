@@ -103,7 +103,7 @@ static size_t follow_frames(struct session *s, enum direction dir, struct slice 
     struct ws_frames *frames = &s->ws->frames[dir];
     struct ws_span    span;
     size_t            at = 0, used;
-    enum ws_close     fault;
+    enum ws_close     fault = WS_CLOSE_NONE;
     while (ws_frames_next(frames, slice_skip(in, at), &span, &used, &fault) == PARSE_OK) {
         size_t n = span.payload.len;
         at += used;
@@ -112,9 +112,13 @@ static size_t follow_frames(struct session *s, enum direction dir, struct slice 
         struct mqtt_bytes bytes = {.in = span.payload, .phase = span.phase};
         memcpy(bytes.mask, span.mask, sizeof bytes.mask);
         size_t good = follow_packets(s, dir, bytes);
-        if (good < n)
+        if (good < n) {
+            s->ws->cut |= dir == DOWN; /* its header has been let through */
             return at - (n - good);
+        }
     }
+    if (dir == UP)
+        s->ws->fault = fault;
     return at + used;
 }
 

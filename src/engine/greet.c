@@ -125,13 +125,18 @@ enum step greet_read(struct session *s)
     }
 }
 
+/* On a listener that tells clients apart a header has been begun. */
+static bool must_be_header(const struct session *s)
+{
+    return s->listener->conf->proxy_protocol == PROXY_IN_REQUIRED || s->protocol == PROTOCOL_AUTO;
+}
+
 enum step step_proxy_header(struct session *s)
 {
-    const struct conf_listener *conf = s->listener->conf;
-    const struct flow          *up = &s->flow[UP];
-    if (conf->proxy_protocol == PROXY_IN_OFF)
+    const struct flow *up = &s->flow[UP];
+    if (s->listener->conf->proxy_protocol == PROXY_IN_OFF)
         return turn_await(s); /* its access was checked at accept */
-    bool required = conf->proxy_protocol == PROXY_IN_REQUIRED;
+    bool required = must_be_header(s);
     if (required && !greet_trusts(s))
         return session_step_fail(s, WHY_PROXY_UNTRUSTED);
     for (;;) {
@@ -154,7 +159,7 @@ enum step step_proxy_header(struct session *s)
 
 void proxy_header_timed_out(struct session *s)
 {
-    if (s->listener->conf->proxy_protocol == PROXY_IN_REQUIRED) {
+    if (must_be_header(s)) {
         session_close(s, WHY_PROXY_TIMEOUT);
         return;
     }

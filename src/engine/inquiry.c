@@ -57,7 +57,7 @@ static bool matches(const struct session_filter *f, const struct session *s)
         return false;
     if (f->backend[0] != '\0' && (!s->in_backend || strcmp(f->backend, s->backend->conf->name) != 0))
         return false;
-    return f->server[0] == '\0' || (s->lease.held && strcmp(f->server, session_server(s)->conf->name) == 0);
+    return f->server[0] == '\0' || (s->has_server && strcmp(f->server, session_server(s)->conf->name) == 0);
 }
 
 /* True when all sessions of the worker have been looked at. */

@@ -198,9 +198,9 @@ enum step step_connect_packet(struct session *s)
 {
     enum step step = STEP_NEXT;
     while (step == STEP_NEXT && s->state == ST_CONNECT_PACKET) {
-        step = s->ws != NULL ? ws_unwrap(s) : STEP_NEXT;
-        if (step == STEP_NEXT && s->state == ST_CONNECT_PACKET)
-            step = look(s);
+        step = look(s);
+        if (step == STEP_WAIT && s->ws != NULL)
+            step = ws_unwrap(s);
         if (step == STEP_WAIT)
             step = read_more(s);
     }

@@ -7,6 +7,13 @@
 
 enum { READS_A_TURN = 4 }; /* buffers of the client that are thrown away before other sessions get their turn */
 
+enum step session_linger(struct session *s)
+{
+    session_side_close(s, SERVER);
+    session_leave_server(s);
+    return session_step_to(s, ST_LINGER);
+}
+
 static enum step wait_for_client(struct session *s, enum io io)
 {
     s->side[CLIENT].writable = false;

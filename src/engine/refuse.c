@@ -86,17 +86,19 @@ static void put_packet(const struct session *s, struct buf *b, struct slice pack
 
 static void put_close(const struct session *s, struct buf *b, enum why why)
 {
-    if (s->ws != NULL && all_words[why].close != WS_CLOSE_NONE)
-        buf_added(b, (uint32_t)ws_encode_close(all_words[why].close, slice_of(NULL, 0), NULL, buf_end(b), buf_room(b)));
+    if (s->ws == NULL)
+        return;
+    enum ws_close code = s->ws->fault != WS_CLOSE_NONE ? s->ws->fault : all_words[why].close;
+    if (code != WS_CLOSE_NONE)
+        buf_added(b, (uint32_t)ws_encode_close(code, slice_of(NULL, 0), NULL, buf_end(b), buf_room(b)));
 }
 
 enum step session_step_linger(struct session *s, enum why why, struct buf *answer)
 {
     session_settle_end(s, why);
-    session_side_close(s, SERVER);
     session_drop_bufs(s);
     s->flow[DOWN].buf = answer;
-    return session_step_to(s, ST_LINGER);
+    return session_linger(s);
 }
 
 /* What is no MQTT is not waited for. */
@@ -146,7 +148,7 @@ static bool takes_disconnect(const struct session *s)
 
 static bool can_be_told(const struct session *s)
 {
-    bool is_open = s->ws == NULL || ws_frames_place(&s->ws->frames[DOWN]) != WS_CLOSED;
+    bool is_open = s->ws == NULL || (!s->ws->cut && ws_frames_place(&s->ws->frames[DOWN]) != WS_CLOSED);
     return s->mqtt != NULL && !s->mqtt->loose && is_open && follow_to_boundary(s) == 0 && !s->flow[DOWN].shut;
 }
 

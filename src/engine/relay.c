@@ -87,7 +87,7 @@ void relay_received(struct session *s, enum direction dir, size_t n)
         if (s->state == ST_RELAY)
             count_server(s, COUNT_REQUEST_IN, n);
     } else {
-        if (s->lease.pending && s->mqtt == NULL) /* of MQTT it is the CONNACK that counts */
+        if (s->lease.pending && (s->mqtt == NULL || s->mqtt->loose)) /* of MQTT it is the CONNACK that counts */
             session_server_answered(s);
         count_server(s, COUNT_RESPONSE_IN, n);
         count_client(s, COUNT_RESPONSE_IN, n);
@@ -241,6 +241,12 @@ static bool is_shed(const struct session *s, enum direction dir)
     return s->sheds && dir == DOWN && follow_to_boundary(s) == 0;
 }
 
+/* Something is still to be said to the client before its connection ends. */
+static bool has_to_hear(const struct session *s, enum direction dir)
+{
+    return s->sheds && dir == DOWN && !s->farewell_said;
+}
+
 static void pump(struct session *s, enum direction dir)
 {
     struct flow *f = &s->flow[dir];
@@ -253,7 +259,7 @@ static void pump(struct session *s, enum direction dir)
         if (!fill(s, dir))
             break;
     }
-    if (f->eof && f->buf == NULL)
+    if (f->eof && f->buf == NULL && !has_to_hear(s, dir))
         pass_end(s, dir);
 }
 
@@ -267,13 +273,13 @@ static enum step shed(struct session *s)
         return session_step_fail(s, WHY_NO_MEMORY);
     s->farewell_said = true;
     down->eof = true;
+    pump(s, UP);
     if (!s->flow[UP].shut) {
         pump(s, DOWN);
         return STEP_WAIT;
     }
     session_settle_end(s, s->why);
-    session_side_close(s, SERVER);
-    return session_step_to(s, ST_LINGER);
+    return session_linger(s);
 }
 
 enum step step_relay(struct session *s)

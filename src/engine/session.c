@@ -505,7 +505,7 @@ void session_close(struct session *s, enum why why)
     count_why(s);
     access_log_end(s);
     session_enter(s, ST_CLOSED);
-    session_release_server(s);
+    session_leave_server(s);
     sources_give(s->listener->sources, s->source, w->now_ms);
     session_side_close(s, CLIENT);
     session_side_close(s, SERVER);

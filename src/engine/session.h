@@ -89,7 +89,8 @@ struct session {
     bool                  has_header;    /* it began with a PROXY header */
     bool                  is_tls;        /* the handshake with the client is done */
     bool                  is_tls_1_2;
-    struct lease          lease; /* of a server of the backend */
+    bool                  has_server; /* lease.index names the one that it is at, or was at to the end */
+    struct lease          lease;      /* of a server of the backend */
     uint8_t               n_tries;
     bool                  redispatched; /* a later try went to another server */
     int                   error;        /* errno of the last try to reach a server */
@@ -204,6 +205,8 @@ enum step step_upgrade(struct session *s);
 enum step step_answer(struct session *s);
 enum step step_server_head(struct session *s);
 /* linger.c */
+/* The server's side is over; what waits for the client goes out, and its end is awaited. */
+enum step session_linger(struct session *s);
 enum step step_linger(struct session *s);
 /* What waits for the client, outside ST_RELAY. STEP_NEXT: it is out. */
 enum step session_say(struct session *s);
@@ -225,8 +228,8 @@ enum step connect_try_failed(struct session *s, int error, enum why why);
 enum step connect_done(struct session *s);
 /* Reads what the client sends meanwhile, up to a buffer; notices when it goes away. */
 enum step watch_waiting_client(struct session *s);
-/* Gives the server's place back and tells those who wait for one. */
-void session_release_server(struct session *s);
+/* Gives the server's place back and tells those who wait for one; the server is still the session's. */
+void session_leave_server(struct session *s);
 /* The server has answered what it was asked first: the session is pending there no more. */
 void session_server_answered(struct session *s);
 /* relay.c */

@@ -129,10 +129,14 @@ enum io tell_peek(int fd, const char *ws_path, uint32_t *look_at, enum tell *tol
     if (n == 0)
         return IO_EOF;
     *told = tell(slice_of(bytes, (size_t)n), ws_path);
+    if (*told == TELL_MORE && has_ended(fd)) /* behind what is not read, the end cannot be read */
+        return IO_EOF;
+    if (*told == TELL_MORE && (uint32_t)n < *look_at)
+        *told = TELL_NOTHING; /* more is there, but behind urgent data, past which nobody can look */
     if (*told == TELL_MORE) {
         *look_at = (uint32_t)n + 1;
         sock_await(fd, *look_at);
-        return has_ended(fd) ? IO_EOF : IO_WANT_READ; /* behind what is not read, the end cannot be read */
+        return IO_WANT_READ;
     }
     if (*look_at != 0)
         sock_await(fd, 1);

@@ -84,6 +84,8 @@ static enum step look(struct session *s)
     size_t            used;
     switch (http1_parse_request(in, &head, &used)) {
     case PARSE_OK:
+        if (used > HEAD_MAX)
+            return refuse_head(s, WS_FAULT_TOO_LONG);
         break;
     case PARSE_MORE:
         return in.len < HEAD_MAX ? STEP_WAIT : refuse_head(s, WS_FAULT_TOO_LONG);
@@ -155,20 +157,20 @@ static enum step on_span(struct session *s, const struct ws_span *span)
 enum step ws_unwrap(struct session *s)
 {
     struct ws_opening *opening = s->ws->opening;
+    uint32_t           had = buf_len(opening->packet);
     while (opening->fed < buf_len(s->flow[UP].buf)) {
         struct ws_span span;
         size_t         used;
-        enum ws_close  fault;
         enum parse     answer = ws_frames_next(&opening->frames, slice_skip(buf_bytes(s->flow[UP].buf), opening->fed),
-                                               &span, &used, &fault);
+                                               &span, &used, &s->ws->fault);
         if (answer == PARSE_BAD)
             return session_refuse(s, WHY_NOT_WEBSOCKET, 0);
         opening->fed += (uint32_t)used;
         enum step step = answer == PARSE_OK ? on_span(s, &span) : STEP_NEXT;
-        if (step != STEP_NEXT || s->state == ST_LINGER)
+        if (step != STEP_NEXT || s->state != ST_CONNECT_PACKET || buf_len(opening->packet) > had)
             return step;
     }
-    return STEP_NEXT;
+    return STEP_WAIT;
 }
 
 void ws_opening_done(struct session *s)

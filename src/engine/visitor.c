@@ -89,15 +89,14 @@ void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
         sock_reset(fd);
         return;
     }
-    if (w->n_visitors == VISITORS_MAX)
-        turn_away(w->visitors);
     v->worker = w;
     v->snap = snapshot_ref(w->snap);
     v->bind = bind;
     v->peer = *peer;
     v->refusal = refusal;
     DL_APPEND(w->visitors, v);
-    w->n_visitors++;
+    if (++w->n_visitors > VISITORS_MAX)
+        turn_away(w->visitors);
     ev_io_init(&v->io, on_readable, fd, EV_READ);
     ev_io_start(w->loop, &v->io);
     ev_timer_init(&v->deadline, on_deadline, bind->listener->conf->timeouts.connect_packet_ms / 1e3, 0.);
@@ -106,6 +105,7 @@ void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
 
 void visitors_close(struct worker *w)
 {
-    while (w->visitors != NULL)
-        turn_away(w->visitors);
+    struct visitor *v, *next;
+    DL_FOREACH_SAFE (w->visitors, v, next)
+        turn_away(v);
 }

@@ -21,10 +21,12 @@ struct ws_opening {
 struct ws_facts {
     struct ws_frames   frames[2]; /* in ST_RELAY, by direction */
     struct ws_opening *opening;   /* NULL: it is over; owned */
+    enum ws_close      fault;     /* what is wrong with the client's frames; WS_CLOSE_NONE: nothing */
+    bool               cut;       /* a frame from the server is not relayed whole */
 };
 
-/* The client's bytes in hand as far as they have not been looked at: MQTT from inside them goes to opening->packet.
- * STEP_NEXT, or what became of the session. */
+/* The client's bytes in hand up to the next piece of MQTT, which goes to opening->packet: what stands behind a CONNECT
+ * does not decide about it. STEP_WAIT: there is no more in hand. */
 enum step ws_unwrap(struct session *s);
 /* The server has answered, or the session is over. */
 void ws_opening_done(struct session *s);

@@ -102,6 +102,7 @@ struct addr sock_peer(int fd)
 
 void sock_tune(int fd, const struct sock_options *options)
 {
+    set_int(fd, SOL_SOCKET, SO_OOBINLINE, 1);
     set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (options->user_timeout_ms != 0)
         set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, options->user_timeout_ms);

@@ -47,7 +47,8 @@ struct sock_options {
     uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0: the system's */
 };
 
-/* TCP_NODELAY and the options. What the kernel refuses is left at its default: no session fails for it. */
+/* TCP_NODELAY, urgent data where it stands in the stream (RFC 6093 section 6), and the options. What the kernel refuses
+ * is left at its default: no session fails for it. */
 void sock_tune(int fd, const struct sock_options *options);
 /* For a peer on this machine: a congestion control that costs less than the system's choice for the open network. */
 void sock_tune_loopback(int fd);

@@ -51,7 +51,8 @@ static const char *large_text(void)
             "  { name = \"backend-%d\"; tries = 2; check: { type = \"http\"; http: { path = \"/status\"; }; };\n"
             "    servers = ( { name = \"a\"; address = \"127.0.0.1:%d\"; send_proxy = \"v2\"; },\n"
             "      { name = \"b\"; address = \"[::1]:1883\"; backup = true; tls = \"inner\"; },\n"
-            "      { name = \"c\"; address = \"broker.example:1883\"; }, { name = \"d\"; address = \"srv:_m._tcp.x\"; } ); "
+            "      { name = \"c\"; address = \"broker.example:1883\"; }, { name = \"d\"; address = \"srv:_m._tcp.x\"; "
+            "} ); "
             "}%s\n",
             i, 2000 + i, i + 1 < BACKENDS ? "," : "");
     put(&t, ");\nlisteners = (\n");

@@ -16,7 +16,7 @@ TCase *options_case(void);
 #define GOOD_LISTENERS "listeners = ({ name = \"l\"; bind = \"0.0.0.0:1883\"; protocol = \"tcp\"; backend = \"b\"; });"
 #define GOOD           GOOD_BACKENDS GOOD_LISTENERS
 /* With these servers in the backend. */
-#define SERVERS(list) GOOD_LISTENERS "backends = ({ name = \"b\"; servers = (" list "); });"
+#define SERVERS(list)  GOOD_LISTENERS "backends = ({ name = \"b\"; servers = (" list "); });"
 
 /* The text must load; the errors are shown when it does not. Free with conf_free(). */
 struct conf *load_good(const char *text);

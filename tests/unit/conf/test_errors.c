@@ -14,8 +14,8 @@
                   "});"
 #define BACKEND(more)                                                                                                  \
     GOOD_LISTENERS "\nbackends = ({ name = \"b\"; servers = ({ name = \"s\"; address = \"1.2.3.4:1\"; });" more "});"
-#define SERVER(more)        GOOD_LISTENERS "\nbackends = ({ name = \"b\"; servers = ({ name = \"s\"; " more "}); });"
-#define TLS(more)           GOOD "\ntls = ({ name = \"e\"; certificates = ({ chain = \"c\"; key = \"k\"; }); " more "});"
+#define SERVER(more) GOOD_LISTENERS "\nbackends = ({ name = \"b\"; servers = ({ name = \"s\"; " more "}); });"
+#define TLS(more)    GOOD "\ntls = ({ name = \"e\"; certificates = ({ chain = \"c\"; key = \"k\"; }); " more "});"
 
 static const struct {
     const char *text, *errors;
@@ -148,8 +148,8 @@ static const struct {
     {GOOD "admin: { health_uri = \"/x\"; stats_uri = \"/x\"; };",
      "1: admin.stats_uri: the same path as health_uri; each needs its own\n"},
     {SERVERS("{ name = \"a\"; address = \"srv:a.example\"; }, { name = \"b\"; address = \"srv:b.example\"; },\n"
-                "{ name = \"c\"; address = \"srv:c.example\"; }, { name = \"d\"; address = \"srv:d.example\"; },"
-                "{ name = \"e\"; address = \"1.2.3.4:1\"; }"),
+             "{ name = \"c\"; address = \"srv:c.example\"; }, { name = \"d\"; address = \"srv:d.example\"; },"
+             "{ name = \"e\"; address = \"1.2.3.4:1\"; }"),
      "1: backends.b.servers: more than 64 servers; each \"srv:\" stands for 16 of them\n"},
     {SERVERS("{ name = \"a\"; address = \"srv:a.example\"; }, { name = \"a16\"; address = \"1.2.3.4:1\"; }"),
      "1: backends.b.servers: a name of a \"srv:\" server with 1 to 16 behind it is another server's, or longer than 64 "

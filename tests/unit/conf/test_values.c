@@ -306,8 +306,8 @@ END_TEST
 
 START_TEST(a_host_name_is_kept_to_be_looked_up)
 {
-    struct conf *conf = load_good(SERVERS("{ name = \"a\"; address = \"127.0.0.1:1\"; },"
-                                          "{ name = \"b\"; address = \"broker.example.:1883\"; weight = 7; }"));
+    struct conf              *conf = load_good(SERVERS("{ name = \"a\"; address = \"127.0.0.1:1\"; },"
+                                                                    "{ name = \"b\"; address = \"broker.example.:1883\"; weight = 7; }"));
     const struct conf_server *s = conf->backends[0].servers;
     ck_assert_uint_eq(conf->backends[0].n_servers, 2);
     ck_assert(addr_is_set(&s[0].address) && s[0].host == NULL);
@@ -321,8 +321,8 @@ END_TEST
 
 START_TEST(an_srv_record_stands_for_sixteen_servers_and_prints_as_one)
 {
-    struct conf *conf = load_good(SERVERS("{ name = \"a\"; address = \"127.0.0.1:1\"; },"
-                                          "{ name = \"emqx\"; address = \"srv:_mqtt._tcp.example\"; backup = true; }"));
+    struct conf               *conf = load_good(SERVERS("{ name = \"a\"; address = \"127.0.0.1:1\"; },"
+                                                                      "{ name = \"emqx\"; address = \"srv:_mqtt._tcp.example\"; backup = true; }"));
     const struct conf_backend *b = &conf->backends[0];
     char                       name[16], *text = printed(conf);
     ck_assert_uint_eq(b->n_servers, 1 + CONF_SRV_SLOTS);
@@ -342,11 +342,12 @@ END_TEST
 
 START_TEST(an_address_is_an_ip_or_a_host_with_a_port_or_a_service)
 {
-    static const char *const good[] = {"127.0.0.1:1",  "[::1]:65535",     "a:1",     "broker.example:1883", "a.:1",
-                                       "srv:_a._b.c.", "srv:consul",      "srv:1.a", "1a:1",                "a_b.c-d:1",
-                                       "srv:1234",     "localhost:1883"};
-    static const char *const bad[] = {"",      "a",      "a:",    "a:0",   "a:65536",  "a:1x",  ":1",     "a..b:1", ".a:1", "1.2.3:4",
-                                      "a b:1", "::1:5",  "srv:",  "srv:.", "srv:a..b", "srv:a b", "1.2.3.4", "é:1",  "a:1:2"};
+    static const char *const good[] = {"127.0.0.1:1", "[::1]:65535",  "a:1",        "broker.example:1883",
+                                       "a.:1",        "srv:_a._b.c.", "srv:consul", "srv:1.a",
+                                       "1a:1",        "a_b.c-d:1",    "srv:1234",   "localhost:1883"};
+    static const char *const bad[] = {"",         "a",       "a:",      "a:0",   "a:65536", "a:1x", ":1",
+                                      "a..b:1",   ".a:1",    "1.2.3:4", "a b:1", "::1:5",   "srv:", "srv:.",
+                                      "srv:a..b", "srv:a b", "1.2.3.4", "é:1",   "a:1:2"};
     char                     label[64 + 5];
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         ck_assert_msg(syntax_server_address(good[i]) == VALUE_OK, "%s", good[i]);
