@@ -1,18 +1,15 @@
 #include "dns/answer.h"
 
-#include <assert.h>
-
 struct addr answer_choose(const struct addr *in_use, const struct addr *all, size_t n)
 {
-    const struct addr *chosen = NULL;
-    assert(n == 0 || all != NULL);
+    struct addr chosen = {.sa.sa_family = AF_UNSPEC};
     for (size_t i = 0; i < n; i++) {
         if (addr_same_ip(in_use, &all[i]))
             return all[i];
-        if (chosen == NULL || (chosen->sa.sa_family == AF_INET6 && all[i].sa.sa_family == AF_INET))
-            chosen = &all[i];
+        if (!addr_is_set(&chosen) || (chosen.sa.sa_family == AF_INET6 && all[i].sa.sa_family == AF_INET))
+            chosen = all[i];
     }
-    return chosen != NULL ? *chosen : (struct addr){.sa.sa_family = AF_UNSPEC};
+    return chosen;
 }
 
 bool standing_note(struct standing *s, enum answer answer, uint64_t now_ms, uint32_t hold_ms)

@@ -110,8 +110,11 @@ static size_t fill(const char *letters)
 static void assert_slots(const char *letters)
 {
     char is[SLOTS + 1] = {0};
-    for (size_t i = 0; i < SLOTS; i++)
-        is[i] = slots[i].is_taken ? slots[i].host[0] : '-';
+    memset(is, '-', SLOTS);
+    for (size_t i = 0; i < SLOTS; i++) {
+        if (slots[i].is_taken)
+            is[i] = slots[i].host[0];
+    }
     ck_assert_str_eq(is, letters);
 }
 
