@@ -124,7 +124,9 @@ def name_and_level_packets():
     for name in (b"MQTT", b"MQIsdp", b"MQTT\0", b"mqtt", b"MQTt", b"", b"M", b"MQIsdq", b"MQTTT", b"HTTP"):
         for level in (0, 1, 2, 3, 4, 6, 0x83, 0x84, 0x85, 255):
             yield f"name {name!r} level {level}", packet(binary(name) + bytes([level]) + rest)
-        yield f"name {name!r} level 5", packet(binary(name) + b"\5\2\0\x3C\0" + binary("client"))
+        for level in (5, 0x85):
+            yield f"name {name!r} level {level} with properties", packet(
+                binary(name) + bytes([level]) + b"\2\0\x3C\0" + binary("client"))
 
 
 def length_packets():

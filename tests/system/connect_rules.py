@@ -156,10 +156,12 @@ def read_name_and_level(p):
     name = p.binary()
     if name not in (b"MQTT", b"MQIsdp"):
         raise p.broken("MQTT-3.1.2-1: protocol name")
-    level = p.number(1) & 0x7F  # the highest bit: a bridge, in mosquitto and EMQX
+    bridge, level = divmod(p.number(1), 0x80)  # the highest bit: a bridge, in mosquitto and EMQX
     if level not in ((4, 5) if name == b"MQTT" else (3,)):
         raise p.broken("MQTT-3.1.2-2: protocol level", BAD_LEVEL)
     p.version = level
+    if bridge:
+        p.remarks.add(f"a bridge in {level}")
 
 
 def read_flags(p):

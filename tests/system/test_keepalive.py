@@ -16,7 +16,7 @@ from servers import Server
 
 LIMIT_S = 6.5           # of a keep-alive of 1
 IDLE_S = 3
-OPEN_UNTIL_S = LIMIT_S + 1.5
+OPEN_UNTIL_S = LIMIT_S + 2
 
 
 class Broker(Server):
@@ -104,7 +104,7 @@ def live(gate, pki, client_id):
         sock.settimeout(DEADLINE_S)
         assert read_packet(sock)[3] == 0
         began = time.monotonic()
-        for at in (*pings, OPEN_UNTIL_S + 2):
+        for at in (*pings, OPEN_UNTIL_S):
             while (left := began + at - time.monotonic()) > 0:
                 sock.settimeout(left)
                 try:

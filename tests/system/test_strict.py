@@ -186,4 +186,4 @@ def test_without_strict_what_stops_being_mqtt_goes_on_as_bytes_and_is_counted(mq
         assert ends(s.server)[0] == "eof"
         s.server.close()
         s.gate.wait_end(why="client_closed")
-        assert s.gate.listener_stats()["mqtt_lost"] == 1
+        assert s.gate.listener_stats()["mqtt"]["loose"] == 1
