@@ -2,55 +2,7 @@
 import random
 
 from connect_rules import BINARY, CONNECT_PROPERTIES, PAIR, TEXT, U8, U16, U32, WILL_PROPERTIES, judge
-
-NAMES = {3: b"MQIsdp", 4: b"MQTT", 5: b"MQTT"}
-CLEAN, WILL, RETAIN, PASSWORD, USER = 2, 4, 0x20, 0x40, 0x80
-
-
-def varint(n, size=0):
-    """size: bytes that it takes at least."""
-    encoded = b""
-    while True:
-        n, low = n >> 7, n & 0x7F
-        more = n > 0 or len(encoded) + 1 < size
-        encoded += bytes([low | (0x80 if more else 0)])
-        if not more:
-            return encoded
-
-
-def binary(value):
-    value = value.encode() if isinstance(value, str) else value
-    return len(value).to_bytes(2, "big") + value
-
-
-def packet(body, first=0x10, padding=0):
-    return bytes([first]) + varint(len(body), padding) + body
-
-
-def properties(*pairs, padding=0):
-    """Pairs of an identifier and its encoded value."""
-    encoded = b"".join(bytes([identifier]) + value for identifier, value in pairs)
-    return varint(len(encoded), padding) + encoded
-
-
-def connect(version=4, client_id="client", *, clean=True, keep_alive=60, user=None, password=None, will=None, props=(),
-            flags=0, **options):
-    """will: (topic, message, QoS, retained, properties). flags: others to be set. Options are those of packet()."""
-    flags |= CLEAN if clean else 0
-    payload = binary(client_id)
-    if will is not None:
-        topic, message, qos, retained, will_props = will
-        flags |= WILL | qos << 3 | (RETAIN if retained else 0)
-        payload += (properties(*will_props) if version == 5 else b"") + binary(topic) + binary(message)
-    if user is not None:
-        flags |= USER
-        payload += binary(user)
-    if password is not None:
-        flags |= PASSWORD
-        payload += binary(password)
-    return packet(binary(NAMES[version]) + bytes([version, flags]) + keep_alive.to_bytes(2, "big")
-                  + (properties(*props) if version == 5 else b"") + payload, **options)
-
+from mqttproto import PASSWORD, RETAIN, USER, WILL, binary, connect, packet, properties, varint
 
 # One good value of each type, and what is at the edges of it.
 GOOD = {U8: b"\1", U16: b"\0\x10", U32: b"\0\1\0\0", TEXT: binary("text"), BINARY: binary(b"\0\xFF\x80"),

@@ -13,11 +13,11 @@ import time
 
 import pytest
 
-from connect_corpus import binary, connect, corpus, mutations, packet, properties
+from connect_corpus import corpus, mutations
 from connect_rules import MAX_SIZE, judge
 from exchange import Conversation, FakeBroker, Talks
 from mqgate import DEADLINE_S, SLACK, conf, until
-from mqttwire import receive
+from mqttproto import binary, connect, packet, receive
 from pki import section
 from servers import Listener, Server, ends, free_port
 

@@ -8,9 +8,8 @@ import time
 
 import pytest
 
-from connect_corpus import binary, connect, packet
 from mqgate import DEADLINE_S, SLACK, conf
-from mqttwire import PINGREQ, PINGRESP, Closed, connack, facts, read_packet
+from mqttproto import PINGREQ, PINGRESP, Closed, binary, connack, connect, facts, packet, read_packet
 from pki import section
 from servers import Server
 

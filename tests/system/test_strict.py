@@ -7,9 +7,8 @@ import threading
 
 import pytest
 
-from connect_corpus import binary, connect, packet
 from mqgate import DEADLINE_S, conf, pattern
-from mqttwire import PINGREQ, PINGRESP, connack, read_packet, receive
+from mqttproto import PINGREQ, PINGRESP, binary, connack, connect, packet, read_packet, receive
 from pki import section
 from servers import Listener, ends
 
