@@ -1,4 +1,4 @@
-"""MQTT clients of three makes, over all four protocols, to mosquitto behind mqgate."""
+"""MQTT clients of four makes, over all four protocols, to mosquitto behind mqgate."""
 import os
 import ssl
 import subprocess
@@ -48,6 +48,26 @@ def test_mosquitto_pub_and_sub(gate, pki, listener, version):
     assert done.stdout == "hello\n"
 
 
+@pytest.mark.parametrize("version", ["31", "311", "5"])
+@pytest.mark.parametrize("listener", LISTENERS)
+def test_paho_c(gate, pki, listener, version):
+    host, port = gate.address(listener)
+    scheme, path = {"mqtt": ("tcp", ""), "mqtts": ("ssl", ""), "ws": ("ws", "/mqtt"), "wss": ("wss", "/mqtt")}[listener]
+    topic, text = f"paho-c/{listener}/{version}", "hello " * 5000
+    common = ["-c", f"{scheme}://{host}:{port}{path}", "-V", version, "-q", "2", "-t", topic]
+    if LISTENERS[listener][2]:
+        common += ["--cafile", pki.ca, "--insecure"]  # its name is not the certificate's; the chain is checked
+    with subprocess.Popen(["stdbuf", "-oL", "paho_cs_sub", *common, "-i", f"sub-{listener}-{version}"],
+                          stdout=subprocess.PIPE, text=True) as subscriber:
+        try:
+            until(lambda: f"sub-{listener}-{version}" in gate.control("show sess"), "the subscriber")
+            publish = ["paho_cs_pub", *common, "-i", f"pub-{listener}-{version}", "-r", "-m", text]
+            subprocess.run(publish, check=True, timeout=DEADLINE_S)
+            assert subscriber.stdout.readline().strip() == text.strip()
+        finally:
+            subscriber.terminate()
+
+
 @pytest.mark.parametrize("version", ["4", "5"])
 @pytest.mark.parametrize("listener", LISTENERS)
 def test_mqtt_js(gate, pki, listener, version):
@@ -61,15 +81,16 @@ def test_mqtt_js(gate, pki, listener, version):
     assert (done.returncode, done.stdout) == (0, "the same\n"), done.stderr
 
 
+@pytest.mark.parametrize("version", [paho.mqtt.client.MQTTv31, paho.mqtt.client.MQTTv311, paho.mqtt.client.MQTTv5])
 @pytest.mark.parametrize("listener", LISTENERS)
-def test_many_paho_clients_hear_each_other(gate, pki, listener):
+def test_many_paho_clients_hear_each_other(gate, pki, listener, version):
     """Each subscribes; one publishes; all hear it."""
-    n = 100 if listener.startswith("mqtt") else 15  # mosquitto takes its time over WebSockets
+    n = 50 if listener.startswith("mqtt") else 15  # mosquitto takes its time over WebSockets
     heard, ready = set(), threading.Semaphore(0)
     clients = []
 
     def make(i):
-        client = paho.mqtt.client.Client(f"{listener}-{i}",
+        client = paho.mqtt.client.Client(f"{listener}-{i}", protocol=version,
                                          transport="websockets" if listener.startswith("ws") else "tcp")
         if LISTENERS[listener][2]:
             context = ssl.create_default_context(cafile=pki.ca)
