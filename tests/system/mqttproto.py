@@ -50,6 +50,12 @@ def connect(version=4, client_id="client", *, clean=True, keep_alive=60, user=No
                   + (properties(*props) if version == 5 else b"") + payload, **options)
 
 
+def connect_of(client_id=b"one", level=4, flags=2, keep_alive=60, payload=b""):
+    """A CONNECT of any level and flags, whatever they promise; payload comes behind the client id."""
+    return packet(binary("MQTT") + bytes([level, flags]) + keep_alive.to_bytes(2, "big")
+                  + (b"\0" if level == 5 else b"") + binary(client_id) + payload)
+
+
 def connack(level, code=0, server_keep_alive=None):
     if level < 5:
         return bytes([0x20, 2, 0, code])

@@ -8,7 +8,7 @@ import pytest
 
 import proxyproto as pp
 from mqgate import DEADLINE_S, conf, until
-from mqttproto import binary, connect, packet
+from mqttproto import connect_of
 from pki import section
 from servers import Echo, Greeter, Listener, ends, free_port, listens, reset
 
@@ -126,20 +126,20 @@ def not_mqtt(scene):
 
 
 def mqtt_version(scene):
-    return refused(scene, packet(binary("MQTT") + b"\6\2\0\x3C" + binary("one")), b"\x20\x02\x00\x01")
+    return refused(scene, connect_of(level=6), b"\x20\x02\x00\x01")
 
 
 def malformed_connect(scene):
-    return refused(scene, connect(5, flags=1), connack_5(0x81, b"the CONNECT packet is malformed"))
+    return refused(scene, connect_of(level=5, flags=1), connack_5(0x81, b"the CONNECT packet is malformed"))
 
 
 def connect_too_large(scene):
-    return refused(scene, connect(5, "x" * 200),
+    return refused(scene, connect_of(client_id=b"x" * 200, level=5),
                    connack_5(0x95, b"the CONNECT packet is too large"), max_connect_size="64B")
 
 
 def no_client_id(scene):
-    return refused(scene, connect(4, ""), b"\x20\x02\x00\x02", require_client_id=True)
+    return refused(scene, connect_of(client_id=b""), b"\x20\x02\x00\x02", require_client_id=True)
 
 
 def denied(scene):

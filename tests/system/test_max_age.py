@@ -5,7 +5,7 @@ import time
 import pytest
 
 from mqgate import DEADLINE_S, conf
-from mqttproto import connect
+from mqttproto import connect_of
 from servers import Echo, ends
 
 TEXT = b"connected for long, please connect anew"
@@ -27,7 +27,7 @@ def masked(payload):
 def test_an_mqtt_client_hears_it_in_its_version(mqgate, mosquitto, level, words):
     gate = mqgate(aged(mosquitto.port, "mqtt", budget=6000))
     with gate.connect() as client:
-        client.sendall(connect(level, "old"))
+        client.sendall(connect_of(client_id=b"old", level=level))
         end, heard = ends(client)
     connack_len = 2 + heard[1]
     assert (end, heard[0], heard[3], heard[connack_len:]) == ("eof", 0x20, 0, words)
@@ -39,7 +39,7 @@ def test_an_mqtt_client_hears_it_in_its_version(mqgate, mosquitto, level, words)
 def test_a_websocket_client_gets_a_close_frame_too(mqgate, mosquitto, level, words):
     gate = mqgate(aged(mosquitto.ws_port, "ws", budget=6000))
     with gate.connect() as client:
-        client.sendall(UPGRADE + masked(connect(level, "old")))
+        client.sendall(UPGRADE + masked(connect_of(client_id=b"old", level=level)))
         end, heard = ends(client)
     assert end == "eof" and heard.startswith(b"HTTP/1.1 101 ")
     assert heard.endswith(words + b"\x88\x02\x03\xe9")  # 1001, going away

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from mqgate import conf, until
-from mqttproto import connect
+from mqttproto import connect_of
 from servers import Echo, Greeter, Listener, ends
 
 
@@ -507,7 +507,7 @@ def test_show_sess_tells_of_mqtt_and_cannot_be_deceived(mqgate, mosquitto, ident
     """A client identifier with blanks and quotes; the user's name only where it is asked for, the password never."""
     gate = mqgate(conf(mosquitto.port, listener={"protocol": "mqtt"}, log={"identity": identity}))
     with gate.connect() as client:
-        client.sendall(connect(client_id='a "b" be=c\\', user="ops", password="secret"))
+        client.sendall(connect_of(client_id=b'a "b" be=c\\', flags=0xC2, payload=b"\0\3ops\0\6secret"))
         assert client.recv(4) == b"\x20\x02\x00\x00"
         line = gate.control("show sess").splitlines()[0]
         assert line.endswith(f' mqtt=3.1.1 keepalive=60 clean=1 connack=0 client_id="a \\"b\\" be=c\\\\"{user}')
