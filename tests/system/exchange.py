@@ -1,14 +1,18 @@
 """Many short conversations at once, in one thread: each says its pieces, ends its side and hears the other out. For
 comparing what servers make of the same bytes, thousands of times a second."""
+import base64
 import collections
 import dataclasses
+import hashlib
 import itertools
+import re
 import select
 import socket
 import struct
 import time
 
 from mqgate import DEADLINE_S
+from mqttproto import connack
 
 LINGER_0 = struct.pack("ii", 1, 0)
 
@@ -135,6 +139,15 @@ class Talks:
         self.close()
 
 
+def welcome_to(connect):
+    """A CONNACK in the version of a CONNECT, once its level is there."""
+    at = 1
+    while at < len(connect) and connect[at] & 0x80:
+        at += 1
+    level_at = at + 3 + int.from_bytes(connect[at + 1:at + 3], "big")
+    return connack(connect[level_at] & 0x7F) if len(connect) > level_at else b""
+
+
 class FakeBroker:
     """Wants a PROXY header (v1), welcomes whatever comes behind it, and keeps all of it by the client's address."""
 
@@ -145,7 +158,7 @@ class FakeBroker:
         self.port = self.socket.getsockname()[1]
         self.connections = 0
         self.received = {}   # client's address: its bytes, without the header
-        self._open = {}      # descriptor: [socket, bytes, whether it was answered]
+        self._open = {}      # descriptor: [socket, bytes, answers given]
 
     def register(self, epoll):
         self._epoll = epoll
@@ -154,7 +167,7 @@ class FakeBroker:
     def handle(self, fd):
         if fd == self.socket.fileno():
             return self._accept()
-        sock, heard, answered = state = self._open[fd]
+        sock, heard, said = state = self._open[fd]
         try:
             piece = sock.recv(1 << 20)
         except BlockingIOError:
@@ -164,8 +177,8 @@ class FakeBroker:
         if not piece:
             return self._end(fd)
         state[1] = heard + piece
-        if not answered and b"\r\n" in state[1]:
-            state[2] = self._answer(sock, state[1].split(b"\r\n", 1)[1])
+        if said < self.answers and b"\r\n" in state[1]:
+            state[2] = self.answer(sock, state[1].split(b"\r\n", 1)[1], said)
         return None
 
     def _accept(self):
@@ -176,20 +189,21 @@ class FakeBroker:
                 return
             sock.setblocking(False)
             self.connections += 1
-            self._open[sock.fileno()] = [sock, b"", False]
+            self._open[sock.fileno()] = [sock, b"", 0]
             self._epoll.register(sock, select.EPOLLIN)
 
-    @staticmethod
-    def _answer(sock, connect):
-        """Once the level has been heard."""
-        at = 1
-        while at < len(connect) and connect[at] & 0x80:
-            at += 1
-        level_at = at + 3 + int.from_bytes(connect[at + 1:at + 3], "big")
-        if len(connect) <= level_at:
-            return False
-        sock.send(b"\x20\3\0\0\0" if connect[level_at] == 5 else b"\x20\2\0\0")
-        return True
+    answers = 1
+
+    def answer(self, sock, heard, said):
+        """Says what is due to what was heard behind the header. Returns how many of its answers have been given."""
+        welcome = welcome_to(heard)
+        if welcome:
+            sock.send(welcome)
+        return 1 if welcome else said
+
+    def mqtt(self, heard):
+        """The bytes of MQTT in it."""
+        return heard
 
     def _end(self, fd):
         sock, heard, _ = self._open.pop(fd)
@@ -198,9 +212,76 @@ class FakeBroker:
         header, _, rest = heard.partition(b"\r\n")
         words = header.decode("latin-1").split(" ")
         assert words[0] == "PROXY", f"no header: {heard[:80]!r}"
-        self.received[(words[2], int(words[4]))] = rest
+        self.received[(words[2], int(words[4]))] = self.mqtt(rest)
 
     def close(self):
         for sock, *_ in self._open.values():
             sock.close()
         self.socket.close()
+
+
+# --- over WebSocket (RFC 6455) ---------------------------------------------------------------------------------------
+
+UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: gate\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+           b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+CONTINUED, BINARY, CLOSE, PING = 0, 2, 8, 9
+FIN = 0x80
+
+
+def xor(data, mask):
+    n = len(data)
+    key = (mask * (n // 4 + 1))[:n]
+    return (int.from_bytes(data, "big") ^ int.from_bytes(key, "big")).to_bytes(n, "big")
+
+
+def frame(payload, first=FIN | BINARY, mask=None):
+    masked = 0x80 if mask else 0
+    if len(payload) < 126:
+        head = bytes([first, masked | len(payload)])
+    elif len(payload) < 65536:
+        head = bytes([first, masked | 126]) + len(payload).to_bytes(2, "big")
+    else:
+        head = bytes([first, masked | 127]) + len(payload).to_bytes(8, "big")
+    return head + mask + xor(payload, mask) if mask else head + payload
+
+
+def payloads(data):
+    """(opcode, payload) of the whole frames that data begins with."""
+    while len(data) >= 2:
+        size, at = data[1] & 0x7F, 2
+        if size >= 126:
+            at += 2 if size == 126 else 8
+            size = int.from_bytes(data[2:at], "big")
+        mask = data[at:at + 4] if data[1] & 0x80 else b""
+        at += len(mask)
+        if len(data) < at + size:
+            return
+        yield data[0] & 0x0F, xor(data[at:at + size], mask) if mask else data[at:at + size]
+        data = data[at + size:]
+
+
+def in_frames(data):
+    """What stands in messages, behind the head of HTTP."""
+    return b"".join(payload for opcode, payload in payloads(data.partition(b"\r\n\r\n")[2])
+                    if opcode in (CONTINUED, BINARY))
+
+
+class FakeWebSocketBroker(FakeBroker):
+    answers = 2
+
+    def answer(self, sock, heard, said):
+        head, end, _ = heard.partition(b"\r\n\r\n")
+        if not end:
+            return 0
+        if said == 0:
+            key = re.search(rb"Sec-WebSocket-Key: *(\S+)", head, re.I)[1]
+            accept = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
+            sock.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                      b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+        welcome = welcome_to(in_frames(heard))
+        if welcome:
+            sock.send(frame(welcome))
+        return 2 if welcome else 1
+
+    def mqtt(self, heard):
+        return in_frames(heard)

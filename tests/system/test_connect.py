@@ -15,7 +15,8 @@ import pytest
 
 from connect_corpus import corpus, mutations
 from connect_rules import MAX_SIZE, judge
-from exchange import Conversation, FakeBroker, Talks
+from exchange import (BINARY, CONTINUED, FIN, PING, UPGRADE, Conversation, FakeBroker, FakeWebSocketBroker, Talks, frame,
+                      in_frames)
 from mqgate import DEADLINE_S, SLACK, conf, until
 from mqttproto import binary, connect, packet, receive
 from pki import section
@@ -119,16 +120,16 @@ def complaint(data, verdict, talk, arrived):
 class Gate:
     """A gate in front of a server that welcomes everybody, so that the verdicts are the gate's own."""
 
-    def __init__(self, start):
-        self.broker = FakeBroker()
-        self._gate = start(conf(self.broker.port, listener={"protocol": "mqtt", "mqtt": {"strict": False},
+    def __init__(self, start, protocol="mqtt"):
+        self.broker = FakeBroker() if protocol == "mqtt" else FakeWebSocketBroker()
+        self._gate = start(conf(self.broker.port, listener={"protocol": protocol, "mqtt": {"strict": False},
                                                                        "timeouts": {"connect_packet": "60s"}},
                                 server={"send_proxy": "v1"}, log={"access": "off"}))
         self.port = self._gate.port()
 
-    def complaints(self, packets, cut, **options):
+    def complaints(self, packets, cut, heard_of=bytes, **options):
         """What is wrong with what it makes of these packets. cut(data): the pieces that one is sent in, or several
-        such lists."""
+        such lists. heard_of(bytes): what is MQTT in what a client hears."""
         def conversations():
             for data in packets:
                 for pieces in cut(data):
@@ -138,6 +139,7 @@ class Gate:
         with Talks(self.broker, **options) as talks:
             for talk in talks.hold(conversations()):
                 verdict = judge(talk.tag)
+                talk.heard = heard_of(talk.heard)
                 accepted += bool(verdict.accepted)
                 error = complaint(talk.tag, verdict, talk, self.broker.received.pop(talk.source, None))
                 if error:
@@ -230,6 +232,33 @@ def test_mutations_get_the_verdict_of_the_specification_and_mosquitto_the_listed
 
     no_complaints(gate.complaints(packets, once))
     no_complaints([text for verdict, text in mosquitto_differs(mosquitto, packets) if not is_listed(verdict)])
+
+
+def as_messages(pieces, rng):
+    """A WebSocket client that has them to say: each a message, or all of them one message with a PING within."""
+    fragmented = rng.random() < 0.5
+    frames = []
+    for i, piece in enumerate(pieces):
+        last = i == len(pieces) - 1
+        first = (FIN if last or not fragmented else 0) | (CONTINUED if fragmented and i > 0 else BINARY)
+        frames.append(frame(piece, first, rng.randbytes(4)))
+        if not last:
+            frames[-1] += frame(b"ping", FIN | PING, rng.randbytes(4))
+    return [UPGRADE, *frames] if rng.random() < 0.5 else [UPGRADE + b"".join(frames)]
+
+
+def test_over_websocket_the_verdicts_are_the_same(module_mqgate):
+    """The packets in whole frames, and in two to four of them."""
+    rng = random.Random(SEED)
+
+    def cut(data):
+        places = sorted(rng.randrange(len(data) + 1) for _ in range(rng.choice((0, 1, 3))))
+        yield as_messages([data[a:b] for a, b in zip([0, *places], [*places, len(data)])], rng)
+
+    gate = Gate(module_mqgate, "ws")
+    packets = [data for _, data in corpus()] + list(mutations(MUTATIONS // 3, SEED + 1))
+    no_complaints(gate.complaints(packets, cut, in_frames))
+    gate.broker.close()
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
