@@ -65,7 +65,9 @@ static const struct section per_source_section = {per_source_options, NULL, size
 
 static const struct option mqtt_options[] = {
     {"max_connect_size", OPTION_SIZE, AT(max_connect_size), .min = 64, .max = MIB, .def = "64KiB",
-     .doc = "The longest CONNECT packet that is read; a longer one is refused."},
+     .doc = "The longest CONNECT packet that is read; a longer one is refused. In WebSocket it may take up to twice as "
+            "many "
+            "bytes and 16 KiB, frames included."},
     {"versions", OPTION_STRINGS, AT(versions), .min = 1, .max = 3, .def = "3.1 3.1.1 5", .check = syntax_mqtt_version,
      .allowed = "\"3.1\", \"3.1.1\" or \"5\"", .doc = "The versions of MQTT that are let in."},
     {"require_client_id", OPTION_BOOL, AT(require_client_id), .def = "false",

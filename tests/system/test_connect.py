@@ -406,6 +406,7 @@ def test_a_client_of_the_queue_gets_in_when_there_is_room(mqgate, serve):
         second.sendall(connect(4, "second") + b"\xC0\0")
         until(lambda: gate.stats()["backends"][0]["waiting"] == 1, "it to wait")
         server.close()
+        first.close()
         assert receive(broker.accept(), len(connect(4, "second")) + 2) == connect(4, "second") + b"\xC0\0"
 
 
