@@ -225,7 +225,7 @@ static int open_control(struct process *p, const struct privileges *who, struct 
  * to spare. */
 static size_t fixed_descriptors(const struct process *p)
 {
-    enum { A_WORKER = 4, NAME_SERVERS = 16, SPARE = 48 }; /* a name server may be asked by UDP and TCP at a time */
+    enum { A_WORKER = 5, NAME_SERVERS = 16, SPARE = 48 }; /* a name server may be asked by UDP and TCP at a time */
     size_t n = SPARE + NAME_SERVERS + p->conf->global.workers * A_WORKER + engine_fixed_descriptors(p->snap) +
                ADMIN_CONNECTIONS_MAX + CONTROL_CLIENTS_MAX;
     for (size_t i = 0; i < p->conf->n_backends; i++)

@@ -7,8 +7,7 @@
 
 enum { HANDOVERS_MAX = 256 }; /* at a time; further ones are reset: the main thread does not come round */
 
-/* In a worker's thread. Takes fd over, which may still be in the worker's epoll set: libev takes it out when it makes
- * an event there that nobody waits for. */
+/* In a worker's thread. Takes fd over, which nobody watches any more. */
 void handover_send(struct engine *engine, int fd, const struct addr *peer, bool health_only);
 /* In the main thread: what has come goes to the settings' plain_http(). */
 void handovers_take(struct engine *engine);

@@ -93,6 +93,10 @@ void session_enter(struct session *s, enum session_state to)
               LOG_STR("to", session_state_names[to]));
     if (s->state == ST_TURN || s->state == ST_TURN_AGAIN)
         turn_left(s);
+    if (s->state == ST_TELL)
+        tell_left(s);
+    if (to == ST_TELL)
+        s->peek = (struct peek){.fd = -1}; /* where something else may have been */
     s->state = to;
     uint32_t timeout_ms = state_timeout_ms(s);
     if (timeout_ms != 0)
@@ -138,6 +142,7 @@ static int wanted(const struct session *s, int which)
     case ST_TURN:
         return which == CLIENT && !d->readable ? EV_READ : 0;
     case ST_TELL:
+        return which == CLIENT && !s->peek.waits ? d->read_wants : 0;
     case ST_PROXY_HEADER:
     case ST_HANDSHAKE:
     case ST_UPGRADE:

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "engine/deadline.h"
+#include "engine/peeks.h"
 #include "engine/why.h"
 #include "proto/tell.h"
 #include "snapshot/snapshot.h"
@@ -120,7 +121,10 @@ struct session {
     uint32_t              queue_place; /* when it joined the queue, from 1; 0: it never waited */
     struct session       *prev, *next; /* the worker's live sessions, or its graveyard */
     struct session       *again_prev, *again_next;
-    struct pace_waiter    turn; /* in ST_TURN and ST_TURN_AGAIN */
+    union {
+        struct peek        peek; /* in ST_TELL */
+        struct pace_waiter turn; /* in ST_TURN and ST_TURN_AGAIN */
+    };
 };
 
 /* Takes fd over, and the place in the listener's table of sources; gives both back when there is no memory. */
@@ -173,6 +177,7 @@ void session_side_close(struct session *s, int which);
 
 /* tell.c */
 enum step step_tell(struct session *s);
+void      tell_left(struct session *s); /* called as it leaves ST_TELL, whatever for */
 /* What a plain connection says is looked at but not read. IO_OK: *told is not TELL_MORE, and the socket is as it was.
  * IO_WANT_READ: it becomes readable when there is more; *look_at, 0 at first, is kept for the next call. IO_EOF,
  * IO_RESET: it has ended. */

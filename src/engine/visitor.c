@@ -11,7 +11,7 @@
 
 struct visitor {
     struct visitor   *prev, *next; /* the worker's */
-    struct ev_io      io;
+    struct peek       peek;
     struct ev_timer   deadline;
     struct worker    *worker;
     struct snapshot  *snap; /* one reference */
@@ -33,8 +33,8 @@ void count_turned_away(struct worker *w, const struct snap_bind *bind, enum coun
 static int forget(struct visitor *v)
 {
     struct worker *w = v->worker;
-    int            fd = v->io.fd;
-    ev_io_stop(w->loop, &v->io);
+    int            fd = v->peek.fd;
+    peek_leave(&w->peeks, &v->peek);
     ev_timer_stop(w->loop, &v->deadline);
     DL_DELETE(w->visitors, v);
     w->n_visitors--;
@@ -59,13 +59,11 @@ static void hand_over(struct visitor *v)
     handover_send(w->engine, forget(v), &peer, health_only);
 }
 
-static void on_readable(struct ev_loop *loop, ev_io *watcher, int revents)
+static void on_readable(struct peek *p)
 {
-    struct visitor *v = CONTAINER_OF(watcher, struct visitor, io);
+    struct visitor *v = CONTAINER_OF(p, struct visitor, peek);
     enum tell       told = TELL_NOTHING;
-    enum io         io = tell_peek(v->io.fd, v->bind->listener->conf->ws.path, &v->look_at, &told);
-    (void)loop;
-    (void)revents;
+    enum io         io = tell_peek(p->fd, v->bind->listener->conf->ws.path, &v->look_at, &told);
     if (io == IO_WANT_READ)
         return;
     if (told == TELL_HTTP)
@@ -97,10 +95,11 @@ void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     DL_APPEND(w->visitors, v);
     if (++w->n_visitors > VISITORS_MAX)
         turn_away(w->visitors);
-    ev_io_init(&v->io, on_readable, fd, EV_READ);
-    ev_io_start(w->loop, &v->io);
+    v->peek = (struct peek){.fd = fd, .on_readable = on_readable};
     ev_timer_init(&v->deadline, on_deadline, bind->listener->conf->timeouts.connect_packet_ms / 1e3, 0.);
     ev_timer_start(w->loop, &v->deadline);
+    if (!peek_wait(&w->peeks, &v->peek))
+        turn_away(v);
 }
 
 void visitors_close(struct worker *w)

@@ -48,7 +48,8 @@ static void init_watchers(struct worker *w)
 
 int worker_init(struct worker *w, struct engine *engine, unsigned index, struct snapshot *snap)
 {
-    *w = (struct worker){.engine = engine, .index = index, .timer_at_ms = UINT64_MAX, .next_id = 1};
+    *w = (struct worker){
+        .engine = engine, .index = index, .timer_at_ms = UINT64_MAX, .next_id = 1, .peeks = {.epoll = -1}};
     size_t n_acceptors = 0;
     for (size_t i = 0; i < snap->conf->n_listeners; i++)
         n_acceptors += snap->conf->listeners[i].n_bind;
@@ -60,7 +61,7 @@ int worker_init(struct worker *w, struct engine *engine, unsigned index, struct 
     init_watchers(w);
     w->acceptors = calloc(n_acceptors, sizeof *w->acceptors);
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    bool ok = w->acceptors != NULL && w->loop != NULL;
+    bool ok = w->acceptors != NULL && w->loop != NULL && peeks_open(&w->peeks, w->loop) == 0;
     for (size_t i = 0; ok && i < snap->conf->n_listeners; i++)
         ok = add_timeouts(&w->deadlines, &snap->conf->listeners[i].timeouts);
     if (!ok) {
@@ -75,6 +76,7 @@ void worker_fini(struct worker *w)
 {
     acceptors_close(w);
     free(w->acceptors);
+    peeks_close(&w->peeks);
     if (w->loop != NULL) {
         ev_async_stop(w->loop, &w->mail);
         ev_loop_destroy(w->loop);

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "engine/deadline.h"
+#include "engine/peeks.h"
 #include "engine/refusals.h"
 #include "engine/session.h"
 #include "snapshot/snapshot.h"
@@ -56,7 +57,8 @@ struct worker {
     struct session   *graveyard;
     struct session   *cursor;     /* the next one that the inquiry looks at */
     struct session   *age_cursor; /* the next one whose age is looked at; NULL: the oldest */
-    struct visitor   *visitors;   /* oldest first */
+    struct peeks      peeks;
+    struct visitor   *visitors; /* oldest first */
     uint32_t          n_visitors;
     struct refusals   refusals;
     struct session   *again_list; /* those with bytes left when their share of a turn was used up */
