@@ -30,10 +30,9 @@ void count_turned_away(struct worker *w, const struct snap_bind *bind, enum coun
 }
 
 /* All but its descriptor, which comes back. */
-static int forget(struct visitor *v)
+static int forget(struct worker *w, struct visitor *v)
 {
-    struct worker *w = v->worker;
-    int            fd = v->peek.fd;
+    int fd = v->peek.fd;
     peek_leave(&w->peeks, &v->peek);
     ev_timer_stop(w->loop, &v->deadline);
     DL_DELETE(w->visitors, v);
@@ -43,10 +42,10 @@ static int forget(struct visitor *v)
     return fd;
 }
 
-static void turn_away(struct visitor *v)
+static void turn_away(struct worker *w, struct visitor *v)
 {
-    count_turned_away(v->worker, v->bind, v->refusal);
-    sock_reset(forget(v));
+    count_turned_away(w, v->bind, v->refusal);
+    sock_reset(forget(w, v));
 }
 
 static void hand_over(struct visitor *v)
@@ -56,7 +55,7 @@ static void hand_over(struct visitor *v)
     struct addr                 peer = v->peer;
     bool                        health_only = networks_have(from->at, from->n, &peer);
     count_in(w, v->bind->row, COUNT_CLOSED, 1);
-    handover_send(w->engine, forget(v), &peer, health_only);
+    handover_send(w->engine, forget(w, v), &peer, health_only);
 }
 
 static void on_readable(struct peek *p)
@@ -69,18 +68,21 @@ static void on_readable(struct peek *p)
     if (told == TELL_HTTP)
         hand_over(v);
     else
-        turn_away(v);
+        turn_away(v->worker, v);
 }
 
 static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
+    struct visitor *v = CONTAINER_OF(watcher, struct visitor, deadline);
     (void)loop;
     (void)revents;
-    turn_away(CONTAINER_OF(watcher, struct visitor, deadline));
+    turn_away(v->worker, v);
 }
 
 void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer, enum count refusal)
 {
+    if (w->n_visitors == VISITORS_MAX)
+        turn_away(w, w->visitors);
     struct visitor *v = calloc(1, sizeof *v);
     if (v == NULL) {
         count_turned_away(w, bind, refusal);
@@ -93,18 +95,17 @@ void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     v->peer = *peer;
     v->refusal = refusal;
     DL_APPEND(w->visitors, v);
-    if (++w->n_visitors > VISITORS_MAX)
-        turn_away(w->visitors);
+    w->n_visitors++;
     v->peek = (struct peek){.fd = fd, .on_readable = on_readable};
     ev_timer_init(&v->deadline, on_deadline, bind->listener->conf->timeouts.connect_packet_ms / 1e3, 0.);
     ev_timer_start(w->loop, &v->deadline);
     if (!peek_wait(&w->peeks, &v->peek))
-        turn_away(v);
+        turn_away(w, v);
 }
 
 void visitors_close(struct worker *w)
 {
     struct visitor *v, *next;
     DL_FOREACH_SAFE (w->visitors, v, next)
-        turn_away(v);
+        turn_away(w, v);
 }
