@@ -81,8 +81,7 @@ static bool is_wanted(const struct session *s)
     return access != ACCESS_ERRORS || !why_is_normal(s->why) || s->ended_in != ST_RELAY;
 }
 
-/* What the side that failed says of it. */
-static const char *detail(const struct session *s)
+const char *access_log_detail(const struct session *s)
 {
     switch (s->why) {
     case WHY_HANDSHAKE_FAILED:
@@ -108,7 +107,6 @@ void access_log_end(struct session *s)
         access_tcplog_end(s);
         return;
     }
-    const char *why_detail = detail(s);
     (void)stream_facts(&s->side[CLIENT].stream, &tls);
     add_who(&f, s, &tls);
     add_mqtt(&f, s->mqtt);
@@ -119,6 +117,6 @@ void access_log_end(struct session *s)
     add(&f, LOG_UINT("dur_ms", s->worker->now_ms - s->begun_ms));
     add(&f, LOG_STR("why", why_names[s->why]));
     add(&f, LOG_STR("state", session_state_names[s->ended_in]));
-    add(&f, LOG_STR("detail", why_detail));
+    add(&f, LOG_STR("detail", s->detail));
     write_line(s, LEVEL_INFO, "session_end", &f);
 }

@@ -35,8 +35,10 @@ enum step connect_try_failed(struct session *s, int error, enum why why)
     const struct snap_backend *backend = s->backend;
     struct engine             *engine = s->worker->engine;
     count_server(s, COUNT_CONNECTS_FAILED, 1);
-    server_note_failure(session_server(s)->live);
-    engine->settings.server_failed(engine->settings.user);
+    if (why != WHY_UPGRADE_REFUSED) { /* it is there, and answers */
+        server_note_failure(session_server(s)->live);
+        engine->settings.server_failed(engine->settings.user);
+    }
     s->error = error;
     s->waiter.tried |= 1ull << s->lease.index;
     s->n_tries++;

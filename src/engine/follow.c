@@ -157,9 +157,11 @@ bool follow_begin(struct session *s)
         ws_frames_init(&s->ws->frames[UP], true);
         ws_frames_init(&s->ws->frames[DOWN], false);
     }
+    if (!set_silence(s))
+        return false;
     count_server(s, COUNT_MQTT_SESSIONS + count_version(mqtt->version), 1);
     count_server(s, COUNT_MQTT_UP + (unsigned)MQTT_CONNECT, 1);
-    return set_silence(s);
+    return true;
 }
 
 void follow_what_waited(struct session *s)

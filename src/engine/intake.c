@@ -132,6 +132,10 @@ static enum step let_in(struct session *s, const struct mqtt_connect *connect, s
     s->mqtt = facts_new(connect, connect_len, s->snap->conf->global.log.identity);
     if (s->mqtt == NULL)
         return session_step_fail(s, WHY_NO_MEMORY);
+    if (s->ws != NULL) { /* the server gets it in its frames */
+        buf_give(&s->worker->bufs, s->ws->opening->packet);
+        s->ws->opening->packet = NULL;
+    }
     count_client(s, COUNT_MQTT_SESSIONS + count_version(connect->version), 1);
     count_client(s, COUNT_MQTT_UP + (unsigned)MQTT_CONNECT, 1);
     return session_step_to(s, ST_PICK);

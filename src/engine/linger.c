@@ -33,6 +33,8 @@ enum step session_say(struct session *s)
             return session_step_fail(s, relay_why(CLIENT, io));
         down->bytes += n;
         count_client(s, COUNT_RESPONSE_OUT, n);
+        if (s->state == ST_LINGER)
+            deadline_touch(&s->deadline, s->worker->now_ms);
         buf_consume(down->buf, (uint32_t)n);
         if (buf_len(down->buf) == 0) {
             buf_give(&s->worker->bufs, down->buf);
@@ -53,6 +55,7 @@ static enum step end_direction(struct session *s)
     if (io != IO_OK)
         return session_step_fail(s, s->why);
     down->shut = true;
+    deadline_set(&s->worker->deadlines, &s->deadline, SESSION_LINGER_MS, s->worker->now_ms);
     return STEP_NEXT;
 }
 

@@ -33,11 +33,9 @@ static bool by_keep_alive(const struct session *s)
 uint32_t relay_timeout_ms(const struct session *s)
 {
     const struct conf_timeouts *t = session_timeouts(s);
-    if (s->sheds)
-        return SESSION_LINGER_MS;
     if (by_keep_alive(s))
         return s->mqtt->silence_ms;
-    if (s->flow[UP].eof || s->flow[DOWN].eof)
+    if (s->sheds || s->flow[UP].eof || s->flow[DOWN].eof)
         return t->half_closed_ms;
     return t->idle_ms;
 }

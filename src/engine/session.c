@@ -79,8 +79,8 @@ static uint32_t state_timeout_ms(const struct session *s)
         return t->connect_ms;
     case ST_RELAY:
         return relay_timeout_ms(s);
-    case ST_LINGER:
-        return SESSION_LINGER_MS;
+    case ST_LINGER: /* half_closed: as long as it takes what it has to hear */
+        return s->flow[DOWN].buf != NULL ? t->half_closed_ms : SESSION_LINGER_MS;
     default:
         return 0;
     }
@@ -480,6 +480,7 @@ void session_settle_end(struct session *s, enum why why)
 {
     s->why = why;
     s->ended_in = s->state;
+    s->detail = access_log_detail(s);
     refusals_note(s);
     if (s->backend != NULL)
         pool_leave(s->backend->pool, s->worker->index, &s->waiter);

@@ -44,7 +44,7 @@ enum session_state {
 extern const char *const session_state_names[ST_COUNT];
 
 enum { SESSION_PAUSE_MS = 1000 };  /* ST_PAUSE, as HAProxy waits before it tries the same server again */
-enum { SESSION_LINGER_MS = 2000 }; /* ST_LINGER: for the client to hear why it has to go, and to go */
+enum { SESSION_LINGER_MS = 2000 }; /* ST_LINGER: for the client to go once it has heard why */
 enum { CLIENT, SERVER };
 enum direction { UP, DOWN }; /* to the server, to the client */
 
@@ -82,6 +82,7 @@ struct session {
     enum session_state    state;
     enum session_state    ended_in;      /* where why came up */
     enum why              why;           /* why it is about to end, or has ended */
+    const char           *detail;        /* what more there is to say of it; NULL: nothing. Static */
     bool                  ends;          /* why is settled: later causes do not replace it */
     bool                  sheds;         /* mqgate ends the relaying, see relay_shed() */
     bool                  farewell_said; /* and its client has been told, where there are words for it */
@@ -249,8 +250,10 @@ void relay_restart_deadline(struct session *s);
  * two packets. Call session_advance() afterwards, unless in a step of s. Nothing happens to one that is ending. */
 void relay_shed(struct session *s, enum why why);
 /* access_log.c */
-void access_log_start(struct session *s);
-void access_log_end(struct session *s);
+/* What the side that failed says of s->why; NULL: nothing. Static. */
+const char *access_log_detail(const struct session *s);
+void        access_log_start(struct session *s);
+void        access_log_end(struct session *s);
 /* access_tcplog.c */
 void access_tcplog_start(struct session *s);
 void access_tcplog_end(struct session *s);
