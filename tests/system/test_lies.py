@@ -21,6 +21,7 @@ import websocket as ws
 from connect_corpus import corpus
 from connect_rules import judge
 from mqgate import SANITIZER, SLACK, conf, until
+from mqttproto import packet
 from pki import section
 from servers import Listener, reset
 
@@ -53,8 +54,8 @@ def to_edge(rng, data):
 def lie_of_length(rng, data):
     """Two, four or eight bytes that may be a length."""
     at, n = rng.randrange(len(data)), rng.choice([2, 4, 8])
-    value = rng.choice([0, 1, 125, 126, 127, 128, 16384, 65535, 1 << 31, (1 << 31) - 1, (1 << 63) - 1, 1 << 63]) % 256 ** n
-    return data[:at] + value.to_bytes(n, "big") + data[at + n:]
+    value = rng.choice([0, 1, 125, 126, 127, 128, 16384, 65535, 1 << 31, (1 << 31) - 1, (1 << 63) - 1, 1 << 63])
+    return data[:at] + (value % 256 ** n).to_bytes(n, "big") + data[at + n:]
 
 
 def leave_out(rng, data):
@@ -107,31 +108,20 @@ CORPUS = [data for _, data in corpus() if len(data) < 3000]
 CONNECTS = [data for data in CORPUS if is_good(data)]
 
 
-def varint(n):
-    out = b""
-    while n > 127:
-        out, n = out + bytes([n % 128 + 128]), n // 128
-    return out + bytes([n])
-
-
-def packet(first, body):
-    return bytes([first]) + varint(len(body)) + body
-
-
 def packets_of(rng, n, five):
     """What either side may say."""
     nothing = b"\0" if five else b""
     kinds = [
-        lambda: packet(0x30, b"\0\1a" + nothing + rng.randbytes(rng.randrange(200))),
-        lambda: packet(0x32, b"\0\1a\0\7" + nothing + rng.randbytes(rng.randrange(20))),
-        lambda: packet(0x3d, b"\0\1a\0\7" + nothing),
-        lambda: packet(0x82, b"\0\1" + nothing + b"\0\1a\1"),
-        lambda: packet(0xa2, b"\0\1" + nothing + b"\0\1a"),
-        lambda: packet(rng.choice([0x40, 0x50, 0x62, 0x70]), b"\0\7"),
-        lambda: packet(0x90, b"\0\1" + nothing + b"\0"),
+        lambda: packet(b"\0\1a" + nothing + rng.randbytes(rng.randrange(200)), 0x30),
+        lambda: packet(b"\0\1a\0\7" + nothing + rng.randbytes(rng.randrange(20)), 0x32),
+        lambda: packet(b"\0\1a\0\7" + nothing, 0x3d),
+        lambda: packet(b"\0\1" + nothing + b"\0\1a\1", 0x82),
+        lambda: packet(b"\0\1" + nothing + b"\0\1a", 0xa2),
+        lambda: packet(b"\0\7", rng.choice([0x40, 0x50, 0x62, 0x70])),
+        lambda: packet(b"\0\1" + nothing + b"\0", 0x90),
         lambda: b"\xc0\0", lambda: b"\xd0\0", lambda: b"\xe0\0",
-        lambda: packet(0xe0, b"\0\0"), lambda: packet(0xf0, b"\x18\0"),
-        lambda: packet(0x20, b"\0\0" + (b"\3\x13\0\1" if five else b"")),
+        lambda: packet(b"\0\0", 0xe0), lambda: packet(b"\x18\0", 0xf0),
+        lambda: packet(b"\0\0" + (b"\3\x13\0\1" if five else b""), 0x20),
     ]
     return [rng.choice(kinds)() for _ in range(n)]
 
@@ -154,7 +144,8 @@ def frames(rng, packets, is_client):
 
 
 def upgrade(rng):
-    line = rng.choice(["GET /mqtt HTTP/1.1"] * 8 + ["GET /mqtt?x HTTP/1.1", "GET /other HTTP/1.1", "POST /mqtt HTTP/1.1"])
+    line = rng.choice(["GET /mqtt HTTP/1.1"] * 8 + ["GET /mqtt?x HTTP/1.1", "GET /other HTTP/1.1",
+                                                    "POST /mqtt HTTP/1.1"])
     more = [(rng.choice(["X-Forwarded-For", "Cookie", "Connection", "Sec-WebSocket-Protocol", "Host", "TE"]),
              "x" * rng.randrange(300)) for _ in range(rng.choice([0, 0, 0, 1, 5, 70]))]
     return perhaps(rng, ws.request(line, more=more))
@@ -278,7 +269,8 @@ class Broker(Listener):
             with contextlib.suppress(TimeoutError):
                 sock, _ = self.socket.accept()
                 number += 1
-                threading.Thread(target=self._serve, args=(sock, random.Random(f"{seed}-{number}")), daemon=True).start()
+                rng = random.Random(f"{seed}-{number}")
+                threading.Thread(target=self._serve, args=(sock, rng), daemon=True).start()
 
     def _serve(self, sock, rng):
         sock.settimeout(10)
@@ -298,7 +290,7 @@ class Broker(Listener):
         with self._served.get_lock():
             self._served.value += 1
         five = connect_packet[8:9] == b"\5"
-        packets = [packet(0x20, b"\0\0\0" if five else b"\0\0"), *packets_of(rng, rng.randrange(6), five)]
+        packets = [packet(b"\0\0\0" if five else b"\0\0", 0x20), *packets_of(rng, rng.randrange(6), five)]
         packets = [perhaps(rng, each, 0.05) for each in packets]
         say(rng, sock, frames(rng, packets, False) if is_ws else b"".join(packets))
 

@@ -1,4 +1,4 @@
-"""WebSocket (RFC 6455) as tests speak it: on both sides, right and wrong. Frames are made and read byte by byte, so that
+"""WebSocket (RFC 6455) as tests speak it: on both sides, right and wrong. Frames are made and read here, so that
 nothing hides how they lie on the wire."""
 import base64
 import collections
@@ -88,22 +88,28 @@ def close(code, text=b"", **options):
     return frame(struct.pack("!H", code) + text, CLOSE, **options)
 
 
+def parse_one(data):
+    """The frame at the beginning; None: there is not all of it."""
+    if len(data) < 2:
+        return None
+    n, at = data[1] & 0x7F, 2
+    if n > 125:
+        size = 2 if n == 126 else 8
+        n, at = int.from_bytes(data[2:2 + size], "big"), 2 + size
+    mask = data[at:at + 4] if data[1] & 0x80 else b""
+    end = at + (4 if data[1] & 0x80 else 0) + n
+    if len(data) < end:
+        return None
+    payload = data[at + len(mask):end]
+    return Frame(data[0] & 15, masked(payload, mask) if mask else payload, bool(data[0] & 0x80), data[0], data[:end])
+
+
 def parse(data):
     """Frames of a side, and the bytes that are no whole frame."""
     frames = []
-    while len(data) >= 2:
-        n, at = data[1] & 0x7F, 2
-        if n > 125:
-            size = 2 if n == 126 else 8
-            n, at = int.from_bytes(data[2:2 + size], "big"), 2 + size
-        mask = data[at:at + 4] if data[1] & 0x80 else b""
-        end = at + len(mask) + n
-        if len(data) < end:
-            break
-        payload = data[at + len(mask):end]
-        frames.append(Frame(data[0] & 15, masked(payload, mask) if mask else payload, bool(data[0] & 0x80), data[0],
-                            data[:end]))
-        data = data[end:]
+    while found := parse_one(data):
+        frames.append(found)
+        data = data[len(found.raw):]
     return frames, data
 
 
@@ -138,9 +144,8 @@ class Side:
         return Head(self.take(self._rest.index(b"\r\n\r\n") + 4))
 
     def frame(self):
-        while not parse(self._rest)[0]:
+        while not (found := parse_one(self._rest)):
             self._more()
-        found = parse(self._rest)[0][0]
         self.take(len(found.raw))
         return found
 
