@@ -225,20 +225,12 @@ static enum step read_answer(struct session *s)
     return STEP_NEXT;
 }
 
-/* What is wrong with the request is so for every server. */
-static enum step upgrade_refused(struct session *s, const struct http1_head *head)
-{
-    bool is_request = head->status >= 400 && head->status <= 499;
-    return is_request ? session_step_no_server(s, WHY_UPGRADE_REFUSED)
-                      : connect_try_failed(s, EPROTO, WHY_UPGRADE_REFUSED);
-}
-
 static enum step answered(struct session *s, const struct http1_head *head, size_t head_len)
 {
     struct flow            *down = &s->flow[DOWN];
     const struct ws_request request = {.subprotocol = s->ws->opening->subprotocol};
     if (ws_check_response(head, &request, slice_str(s->ws->opening->accept)) != WS_ANSWER_GOOD)
-        return upgrade_refused(s, head);
+        return connect_try_failed(s, EPROTO, WHY_UPGRADE_REFUSED);
     buf_consume(down->buf, (uint32_t)head_len);
     if (buf_len(down->buf) == 0) {
         buf_give(&s->worker->bufs, down->buf);
