@@ -436,6 +436,7 @@ def test_only_who_gave_a_password_may_act(mqgate, serve):
         assert each.control("show stat out 4 -1").count(",no check,") == 1
     assert admin_of(gate_auth).code(form, basic("ops", "secret")) == "DONE"
     assert gate_auth.control("show stat out 4 -1").count(",MAINT,") == 1
+    gate_auth.wait_log(event="admin_post")
     assert [line["code"] for line in gate_auth.logged(event="admin_post")] == ["DONE"]
 
 
