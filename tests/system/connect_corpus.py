@@ -68,6 +68,7 @@ def flag_packets():
                             ("user and password flags without fields", USER | PASSWORD),
                             ("password flag without field", PASSWORD), ("all flags", 0xFF)):
             yield f"{version} {name}", connect(version, flags=flags)
+        yield f"{version} Will QoS of 3 without Will", connect(version, flags=0x18)
         yield f"{version} user without its flag", connect(version)[:-8] + binary("client") + binary("user")
 
 
@@ -96,9 +97,11 @@ def length_packets():
             yield f"{version} first byte {first:#x}", connect(version, first=first)
         exact = 65536 - len(connect(version, user="u", password=b"", client_id="c" * 30000))
         for more in (0, 1):
-            yield f"{version} of 64 KiB + {more}", connect(version, "c" * 30000, user="u", password=b"p" * (exact + more))
-    yield "5 property length in two bytes", packet(binary(b"MQTT") + b"\5\2\0\x3C" + properties(padding=2) + binary("c"))
-    yield "5 property length in five bytes", packet(binary(b"MQTT") + b"\5\2\0\x3C" + properties(padding=5) + binary("c"))
+            yield f"{version} of 64 KiB + {more}", connect(version, "c" * 30000, user="u",
+                                                           password=b"p" * (exact + more))
+    for padding in (2, 5):
+        yield f"5 property length in {padding} bytes", packet(
+            binary(b"MQTT") + b"\5\2\0\x3C" + properties(padding=padding) + binary("c"))
     yield "5 property length past the end", packet(binary(b"MQTT") + b"\5\2\0\x3C\x7F" + binary("c"))
     yield "5 without property length", packet(binary(b"MQTT") + b"\5\2\0\x3C")
 

@@ -1,5 +1,5 @@
-"""What the specifications say of a client's first packet, and what DESIGN.md has mqgate answer: a second reading of them,
-to judge the first by. Slow, whole packets only, one rule after the other as they stand in the packet.
+"""What the specifications say of a client's first packet, and what mqgate is to answer: a second reading of them, to
+judge the first by. Slow, whole packets only, one rule after the other as they stand in the packet.
 
 Sections are those of OASIS MQTT 5.0 unless said; "3.1:" is MQTT V3.1 (2010), "3.1.1:" OASIS MQTT 3.1.1.
 """
@@ -42,7 +42,8 @@ class Short(Exception):
 U8, U16, U32, TEXT, BINARY, PAIR = "u8", "u16", "u32", "text", "binary", "pair"
 # Section 2.2.2.2: identifier: name, type.
 CONNECT_PROPERTIES = {
-    0x11: ("Session Expiry Interval", U32), 0x15: ("Authentication Method", TEXT), 0x16: ("Authentication Data", BINARY),
+    0x11: ("Session Expiry Interval", U32),
+    0x15: ("Authentication Method", TEXT), 0x16: ("Authentication Data", BINARY),
     0x17: ("Request Problem Information", U8), 0x19: ("Request Response Information", U8),
     0x21: ("Receive Maximum", U16), 0x22: ("Topic Alias Maximum", U16), 0x26: ("User Property", PAIR),
     0x27: ("Maximum Packet Size", U32)}
@@ -180,12 +181,12 @@ def read_flags(p):
     if old and flags & 1:
         p.remarks.add("3.1: reserved flag")
     if old and not will and (qos or retain):
-        p.remarks.add("3.1: Will QoS and Retain of no Will")
+        p.remarks.add("3.1: Will QoS of 3 of no Will" if qos == 3 else "3.1: Will QoS and Retain of no Will")
     return flags
 
 
 def read_client_id(p, clean):
-    """Section 3.1.3.1, and the same of 3.1.1; 3.1: 3.1 has 1 to 23 characters, and who has more is let in as brokers do."""
+    """Section 3.1.3.1, and the same of 3.1.1; 3.1: 3.1 has 1 to 23 characters, and more are let in as brokers do."""
     client_id = p.text()
     if not client_id and p.version == 3:
         raise p.broken("3.1: 3.1: client identifier of 1 to 23 characters", BAD_ID)

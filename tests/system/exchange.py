@@ -222,8 +222,9 @@ class FakeBroker:
 
 # --- over WebSocket (RFC 6455) ---------------------------------------------------------------------------------------
 
-UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: gate\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-           b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: gate\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: mqtt\r\n"
+           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 CONTINUED, BINARY, CLOSE, PING = 0, 2, 8, 9
 FIN = 0x80
 

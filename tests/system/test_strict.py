@@ -52,8 +52,9 @@ class Session:
     def __init__(self, mqgate, serve, stack, version, tls=None, strict=True, greet=True):
         listener = serve(Listener)
         tls_group = {"tls": [section("edge", tls.leaf("one.test"))]} if tls else {}
+        edge = {"tls": "edge"} if tls else {}
         self.gate = mqgate(conf(listener.port, **tls_group,
-                                listener={"protocol": "mqtt", "mqtt": {"strict": strict}, **({"tls": "edge"} if tls else {})}))
+                                listener={"protocol": "mqtt", "mqtt": {"strict": strict}, **edge}))
         self.client = stack.enter_context(self.gate.connect())
         if tls:
             self.client = stack.enter_context(ssl.create_default_context(cafile=tls.ca).wrap_socket(
