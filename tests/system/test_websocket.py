@@ -367,6 +367,7 @@ def test_a_server_found_down_between_the_101_and_the_connect(mqgate, serve, leve
 
 NO_UPGRADE = {
     "403": lambda key: ws.answer("403 Forbidden", key),
+    "503": lambda key: ws.answer("503 Service Unavailable", key),
     "200": lambda key: ws.answer("200 OK", key),
     "101 of HTTP/1.0 garbage": lambda key: b"HTTP/1.0 whatever\r\n\r\n",
     "garbage": lambda key: pattern(300, 3),
