@@ -1,9 +1,10 @@
 /* Slots are an interval apart, and each is taken by one compare-and-swap of the time of the next.
  *
  * Why no second sees more than `rate` begin: a session begins at the time of its slot or at most PACE_SLACK_NS later,
- * so those of the second from T on have their slots from T - spare on and before T + 1 s, where spare is twice the
- * slack. In a span of that length there are at most `rate`, as the interval is that length divided by the rate. The
- * second half of the spare time is for the way of what they send to the server, which takes some longer than others.
+ * so those of the second from T on have their slots from T - spare on and before T + 1 s, where spare is five times
+ * the slack. In a span of that length there are at most `rate`, as the interval is that length divided by the rate. All
+ * but the first fifth of the spare time is for the way of what they send to the server, which takes some longer than
+ * others.
  *
  * A worker that is later than that has lost its slot s and takes another, q. It need not wait for q if that is at most
  * s + spare + 1 s: the session is then paid for with both. It begins at t, with s < t < q. A second that sees it has s
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-static const uint64_t SPAN_NS = 1000000000 + 2 * PACE_SLACK_NS;
+static const uint64_t SPAN_NS = 1000000000 + 5 * PACE_SLACK_NS;
 
 struct pace {
     _Atomic uint64_t next_ns; /* no slot before it is free */
