@@ -56,8 +56,8 @@ struct verdict {
     enum mqtt_version told; /* the version that the answer is written in; 0: no answer */
 };
 
-/* DESIGN of the answers: OASIS MQTT 3.1.1 sections 3.1.2.2, 3.1.3.1, 3.1.4 and 3.2.2.3; MQTT 5.0 sections 3.1.4, 4.13.
- * A 3.x client that breaks the rules is closed without a word, as its specification says. */
+/* What is answered follows OASIS MQTT 3.1.1 sections 3.1.2.2, 3.1.3.1, 3.1.4 and 3.2.2.3; MQTT 5.0
+ * sections 3.1.4, 4.13. A 3.x client that breaks the rules is closed without a word, as its specification says. */
 static struct verdict verdict_on(enum mqtt_fault fault)
 {
     switch (fault) {

@@ -78,7 +78,7 @@ def test_hatop_shows_every_proxy_and_takes_a_server_out_and_back(gate, screen, t
     hatop.press("F9")
     until(lambda: ",UP," in gate.control("show stat out 4 1"), "s0 to be enabled", 20)
     hatop.press("q")
-    until(lambda: (tmp_path / "status").exists(), "hatop to quit", 20)
+    until(lambda: (tmp_path / "status").exists() and (tmp_path / "status").stat().st_size, "hatop to quit", 20)
     assert (tmp_path / "status").read_text(encoding="ascii") == "exit status 0\n"
 
 

@@ -36,11 +36,16 @@ def sessions(gate, command="show sess"):
 @contextlib.contextmanager
 def held(gate, n=1, listener="in", text=b"hello"):
     """n sessions that have said something and heard it back."""
+    def delivered():
+        return int(rows(gate)[listener, "FRONTEND"]["resbout"])
+
+    before = delivered()
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(gate.connect(listener)) for _ in range(n)]
         for client in clients:
             client.sendall(text)
             assert client.recv(100) == text
+        until(lambda: delivered() == before + n * len(text), "it to be counted, which comes behind the writing")
         yield clients
 
 
