@@ -25,7 +25,7 @@ from mqttproto import packet
 from pki import section
 from servers import Listener, reset
 
-SECONDS = int(os.environ.get("MQGATE_LIES_S", "20"))
+SECONDS = int(os.environ.get("MQGATE_LIES_S", "8"))
 SEED = int(os.environ.get("MQGATE_LIES_SEED", "455"))
 LIARS, THREADS = 2, 12  # processes, and clients at a time in each
 HEALTH_S = 1 * SLACK

@@ -93,6 +93,7 @@ def test_a_clients_stream_that_stops_being_mqtt_ends_the_session(mqgate, serve, 
         _, heard = ends(s.server)
         assert stopped_before(heard, good, fault), heard[-20:]
         ends(s.client)
+        s.client.close()  # else the gate waits for that a moment
         assert s.gate.wait_end()["why"] == "client_not_mqtt"
 
 
@@ -106,6 +107,7 @@ def test_a_servers_stream_that_stops_being_mqtt_ends_the_session(mqgate, serve, 
         assert stopped_before(heard[:len(good) + len(fault) - 1], good, fault), heard[-20:]
         assert version == 5 or len(heard) < len(good) + len(fault)  # 5 may say why
         assert ends(s.server)[1] == b""
+        s.client.close()
         assert s.gate.wait_end()["why"] == "server_not_mqtt"
 
 
@@ -116,6 +118,7 @@ def test_a_server_that_does_not_begin_with_a_connack_is_no_broker(mqgate, serve,
         send(s.server, first)
         _, heard = ends(s.client)
         assert first not in heard
+        s.client.close()
         assert s.gate.wait_end()["why"] == "server_not_mqtt"
 
 
@@ -140,6 +143,7 @@ def test_the_fault_is_found_wherever_the_stream_is_cut(mqgate, serve, pki, cut):
         for i in range(0, len(data), cut):
             send(s.client, data[i:i + cut])
         assert ends(s.server)[1] == good
+        s.client.close()
         assert s.gate.wait_end()["why"] == "client_not_mqtt"
 
 
