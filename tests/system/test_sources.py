@@ -409,7 +409,8 @@ def test_100000_sources_cost_bounded_memory_and_hold_nobody_up(mqgate, echo):
             if i % 5000 == 0:
                 assert says_hello(held)  # the server does not wait for ever
         until(lambda: gate.listener_stats()["open"] == 1, "the sources to be gone")
-        assert gate.pss_kib("Pss_Anon") - before < 8 * 1024 * SLACK
+        if SLACK == 1:  # sanitizers keep what was freed
+            assert gate.pss_kib("Pss_Anon") - before < 8 * 1024
         with proxied(gate, v2("192.0.2.1")) as refused:
             assert ends(refused)[0] == "reset"
         assert denied(gate) == (1, 0)
