@@ -46,7 +46,6 @@ static void on_option(void *user, const struct conf_option *option)
     put_between("", option->doc, "\n");
     if (!option->available)
         puts("Not available in this version.");
-    put_between("In this version not ", option->not_available_values, ".\n");
 }
 
 /* The page around the options comes from the file named on the command line: a line "@options@" stands for them. */

@@ -123,27 +123,15 @@ void complain_unknown(struct loader *l, const struct place *at, const struct sec
     complain_at(l, at, setting, words.text);
 }
 
-static void refuse(struct loader *l, const struct place *at, const struct option *option,
-                   const config_setting_t *setting, const char *text, const char *because)
+void complain_wrong(struct loader *l, const struct place *at, const struct option *option,
+                    const config_setting_t *setting, const char *text)
 {
     struct words words = {0};
     add_found(&words, setting, text, option->secret);
-    words_add(&words, "; %sallowed is ", because);
+    words_add(&words, "; allowed is ");
     if (at->key == NULL)
         value_element_allowed(option, &words);
     else
         value_allowed(option, &words);
     complain_at(l, at, setting, words.text);
-}
-
-void complain_wrong(struct loader *l, const struct place *at, const struct option *option,
-                    const config_setting_t *setting, const char *text)
-{
-    refuse(l, at, option, setting, text, "");
-}
-
-void complain_not_available(struct loader *l, const struct place *at, const struct option *option,
-                            const config_setting_t *setting, const char *text)
-{
-    refuse(l, at, option, setting, text, "not available in this version; ");
 }

@@ -118,9 +118,6 @@ static void read_value(struct loader *l, const struct place *at, const struct op
     case VALUE_BAD:
         complain_wrong(l, at, option, setting, text);
         return;
-    case VALUE_NOT_AVAILABLE:
-        complain_not_available(l, at, option, setting, text);
-        return;
     case VALUE_OUT_OF_MEMORY:
         out_of_memory(l);
         return;

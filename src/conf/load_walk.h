@@ -61,7 +61,5 @@ void complain_unknown(struct loader *l, const struct place *at, const struct sec
 /* text: the value once variables were put in; NULL when it did not come to that. */
 void complain_wrong(struct loader *l, const struct place *at, const struct option *option,
                     const config_setting_t *setting, const char *text);
-void complain_not_available(struct loader *l, const struct place *at, const struct option *option,
-                            const config_setting_t *setting, const char *text);
 
 #endif

@@ -53,19 +53,11 @@ static void default_text(const struct option *option, struct words *out)
         words_add(out, "\"%s\"", option->def);
 }
 
-static void refused_words(const struct option *option, struct words *out)
-{
-    for (const struct choice *c = option->choices; c != NULL && c->name != NULL; c++) {
-        if (c->not_available)
-            words_add(out, "%s\"%s\"", out->len > 0 ? ", " : "", c->name);
-    }
-}
-
 static void each(const struct walk *walk, const char *parent, bool available, bool inherited,
                  const struct section *section)
 {
     for (const struct option *o = section->options; o->name != NULL; o++) {
-        struct words path = {0}, allowed = {0}, def = {0}, refused = {0};
+        struct words path = {0}, allowed = {0}, def = {0};
         bool         here = available && !o->not_available;
         words_add(&path, "%s%s%s", parent, parent[0] != '\0' ? "." : "", o->name);
         value_allowed(o, &allowed);
@@ -73,14 +65,12 @@ static void each(const struct walk *walk, const char *parent, bool available, bo
             words_add(&def, "as at the top level");
         else
             default_text(o, &def);
-        refused_words(o, &refused);
         walk->fn(walk->user, &(struct conf_option){.path = path.text,
                                                    .type = type_text(o->type),
                                                    .allowed = allowed.text,
                                                    .default_value = def.text,
                                                    .required = o->required,
                                                    .available = here,
-                                                   .not_available_values = refused.text,
                                                    .doc = o->doc});
         if (o->section != NULL)
             each(walk, path.text, here, o->inherits, o->section);
@@ -129,16 +119,7 @@ static enum conf_fit value_fits(const struct option *option, const char *text, s
     const char  *expanded = is_a_string(option) ? expand(text, arena, &problem) : text;
     if (expanded == NULL)
         return problem.len > 0 ? CONF_FITS : CONF_FITS_NOT;
-    switch (value_parse(option, expanded, arena, &value)) {
-    case VALUE_OK:
-        return CONF_FITS;
-    case VALUE_NOT_AVAILABLE:
-        return CONF_NOT_YET;
-    case VALUE_BAD:
-    case VALUE_OUT_OF_MEMORY:
-        break;
-    }
-    return CONF_FITS_NOT;
+    return value_parse(option, expanded, arena, &value) == VALUE_OK ? CONF_FITS : CONF_FITS_NOT;
 }
 
 enum conf_fit conf_option_fits(const char *path, const char *text, char *allowed, size_t size)

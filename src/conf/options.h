@@ -14,8 +14,7 @@ struct conf_option {
     const char *default_value; /* as in a file, `"3s"`, or a phrase; "" for required options, groups, lists */
     bool        required;
     bool        available;
-    const char *not_available_values; /* words that a later version allows: `"auto"`; "" when there are none */
-    const char *doc;                  /* one paragraph */
+    const char *doc; /* one paragraph */
 };
 
 typedef void conf_option_fn(void *user, const struct conf_option *option);

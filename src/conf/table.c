@@ -18,19 +18,13 @@ const struct option *section_find(const struct section *section, const char *nam
 #define AT(field) .offset = offsetof(struct conf_log, field)
 
 static const struct choice log_formats[] = {
-    {"logfmt", FORMAT_LOGFMT, false}, {"json", FORMAT_JSON, false}, {"tcplog", FORMAT_TCPLOG, false}, {NULL, 0, false}};
+    {"logfmt", FORMAT_LOGFMT}, {"json", FORMAT_JSON}, {"tcplog", FORMAT_TCPLOG}, {NULL, 0}};
 
-static const struct choice log_levels[] = {{"error", LEVEL_ERROR, false},
-                                           {"warn", LEVEL_WARN, false},
-                                           {"info", LEVEL_INFO, false},
-                                           {"debug", LEVEL_DEBUG, false},
-                                           {NULL, 0, false}};
+static const struct choice log_levels[] = {
+    {"error", LEVEL_ERROR}, {"warn", LEVEL_WARN}, {"info", LEVEL_INFO}, {"debug", LEVEL_DEBUG}, {NULL, 0}};
 
-static const struct choice log_accesses[] = {{"end", ACCESS_END, false},
-                                             {"start+end", ACCESS_START_END, false},
-                                             {"errors", ACCESS_ERRORS, false},
-                                             {"off", ACCESS_OFF, false},
-                                             {NULL, 0, false}};
+static const struct choice log_accesses[] = {
+    {"end", ACCESS_END}, {"start+end", ACCESS_START_END}, {"errors", ACCESS_ERRORS}, {"off", ACCESS_OFF}, {NULL, 0}};
 
 static const struct option log_options[] = {
     {"to", OPTION_STRINGS, AT(to), .min = 1, .max = 8, .def = "stdout", .check = syntax_log_target,
@@ -83,10 +77,8 @@ static const struct section upgrade_section = {upgrade_options, NULL, 0};
 #undef AT
 #define AT(field) .offset = offsetof(struct conf_global, field)
 
-static const struct choice control_levels[] = {{"user", COMMAND_USER, false},
-                                               {"operator", COMMAND_OPERATOR, false},
-                                               {"admin", COMMAND_ADMIN, false},
-                                               {NULL, 0, false}};
+static const struct choice control_levels[] = {
+    {"user", COMMAND_USER}, {"operator", COMMAND_OPERATOR}, {"admin", COMMAND_ADMIN}, {NULL, 0}};
 
 static const struct option global_options[] = {
     {"node", OPTION_STRING, AT(node), .max = 255, .def = "", .check = syntax_printable,
@@ -162,8 +154,7 @@ static const struct section resolver_section = {resolver_options, resolver_rules
 #undef AT
 #define AT(field) .offset = offsetof(struct conf_admin, field)
 
-static const struct choice healthy_whens[] = {
-    {"all", HEALTHY_ALL, false}, {"any", HEALTHY_ANY, false}, {NULL, 0, false}};
+static const struct choice healthy_whens[] = {{"all", HEALTHY_ALL}, {"any", HEALTHY_ANY}, {NULL, 0}};
 
 #define URI_ALLOWED "a path such as \"/health\", without blanks, '?' and '#'"
 

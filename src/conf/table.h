@@ -37,10 +37,9 @@ struct vector {
 struct choice {
     const char *name;
     unsigned    value;
-    bool        not_available;
 };
 
-enum value_result { VALUE_OK, VALUE_BAD, VALUE_NOT_AVAILABLE, VALUE_OUT_OF_MEMORY };
+enum value_result { VALUE_OK, VALUE_BAD, VALUE_OUT_OF_MEMORY };
 
 struct section;
 

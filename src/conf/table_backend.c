@@ -5,20 +5,16 @@
 #include "conf/units.h"
 
 static const struct choice proxy_outs[] = {
-    {"off", PROXY_OUT_OFF, false}, {"v1", PROXY_OUT_V1, false}, {"v2", PROXY_OUT_V2, false}, {NULL, 0, false}};
+    {"off", PROXY_OUT_OFF}, {"v1", PROXY_OUT_V1}, {"v2", PROXY_OUT_V2}, {NULL, 0}};
 
-static const struct choice check_types[] = {{"tcp", CHECK_TCP, false},
-                                            {"mqtt", CHECK_MQTT, false},
-                                            {"http", CHECK_HTTP, false},
-                                            {"none", CHECK_NONE, false},
-                                            {NULL, 0, false}};
+static const struct choice check_types[] = {
+    {"tcp", CHECK_TCP}, {"mqtt", CHECK_MQTT}, {"http", CHECK_HTTP}, {"none", CHECK_NONE}, {NULL, 0}};
 
 const char *const conf_balance_names[] = {"local-first", "leastconn", "roundrobin", "source", "client-id"};
 
-static const struct choice balances[] = {
-    {"local-first", BALANCE_LOCAL_FIRST, false}, {"leastconn", BALANCE_LEASTCONN, false},
-    {"roundrobin", BALANCE_ROUNDROBIN, false},   {"source", BALANCE_SOURCE, false},
-    {"client-id", BALANCE_CLIENT_ID, false},     {NULL, 0, false}};
+static const struct choice balances[] = {{"local-first", BALANCE_LOCAL_FIRST}, {"leastconn", BALANCE_LEASTCONN},
+                                         {"roundrobin", BALANCE_ROUNDROBIN},   {"source", BALANCE_SOURCE},
+                                         {"client-id", BALANCE_CLIENT_ID},     {NULL, 0}};
 
 #define AT(field) .offset = offsetof(struct conf_server, field)
 

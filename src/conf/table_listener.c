@@ -129,16 +129,11 @@ static const struct section listener_backends_section = {listener_backends_optio
 
 const char *const conf_protocol_names[] = {"mqtt", "ws", "tcp", "auto"};
 
-static const struct choice protocols[] = {{"mqtt", PROTOCOL_MQTT, false},
-                                          {"ws", PROTOCOL_WS, false},
-                                          {"tcp", PROTOCOL_TCP, false},
-                                          {"auto", PROTOCOL_AUTO, false},
-                                          {NULL, 0, false}};
+static const struct choice protocols[] = {
+    {"mqtt", PROTOCOL_MQTT}, {"ws", PROTOCOL_WS}, {"tcp", PROTOCOL_TCP}, {"auto", PROTOCOL_AUTO}, {NULL, 0}};
 
-static const struct choice proxy_ins[] = {{"off", PROXY_IN_OFF, false},
-                                          {"accept", PROXY_IN_ACCEPT, false},
-                                          {"required", PROXY_IN_REQUIRED, false},
-                                          {NULL, 0, false}};
+static const struct choice proxy_ins[] = {
+    {"off", PROXY_IN_OFF}, {"accept", PROXY_IN_ACCEPT}, {"required", PROXY_IN_REQUIRED}, {NULL, 0}};
 
 static bool needs_backend(const void *section)
 {

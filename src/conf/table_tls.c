@@ -6,16 +6,12 @@
 #define FILE_ALLOWED "the path of a file"
 #define TEXT_ALLOWED "printable text"
 
-static const struct choice tls_versions[] = {
-    {"1.2", CONF_TLS_1_2, false}, {"1.3", CONF_TLS_1_3, false}, {NULL, 0, false}};
+static const struct choice tls_versions[] = {{"1.2", CONF_TLS_1_2}, {"1.3", CONF_TLS_1_3}, {NULL, 0}};
 
-static const struct choice server_verifies[] = {{"none", VERIFY_NONE, false},
-                                                {"optional", VERIFY_OPTIONAL, false},
-                                                {"required", VERIFY_REQUIRED, false},
-                                                {NULL, 0, false}};
+static const struct choice server_verifies[] = {
+    {"none", VERIFY_NONE}, {"optional", VERIFY_OPTIONAL}, {"required", VERIFY_REQUIRED}, {NULL, 0}};
 
-static const struct choice client_verifies[] = {
-    {"none", VERIFY_NONE, false}, {"required", VERIFY_REQUIRED, false}, {NULL, 0, false}};
+static const struct choice client_verifies[] = {{"none", VERIFY_NONE}, {"required", VERIFY_REQUIRED}, {NULL, 0}};
 
 static enum value_result file_name(const char *text)
 {

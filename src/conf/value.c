@@ -73,7 +73,7 @@ static enum value_result enum_parse(const struct option *option, const char *tex
     for (const struct choice *c = option->choices; c->name != NULL; c++) {
         if (strcmp(c->name, text) == 0) {
             *at = c->value;
-            return c->not_available ? VALUE_NOT_AVAILABLE : VALUE_OK;
+            return VALUE_OK;
         }
     }
     return VALUE_BAD;

@@ -27,7 +27,7 @@ static void string_print(const char *text, FILE *to)
 static const char *enum_name(const struct option *option, unsigned value)
 {
     const struct choice *c = option->choices;
-    while (c->name != NULL && (c->not_available || c->value != value))
+    while (c->name != NULL && c->value != value)
         c++;
     return c->name != NULL ? c->name : "";
 }
@@ -109,14 +109,9 @@ void value_print(const struct option *option, const void *at, FILE *to)
 
 static void choices_allowed(const struct option *option, struct words *words)
 {
-    size_t left = 0;
-    for (const struct choice *c = option->choices; c->name != NULL; c++)
-        left += !c->not_available;
     for (const struct choice *c = option->choices; c->name != NULL; c++) {
-        if (c->not_available)
-            continue;
-        left--;
-        words_add(words, "\"%s\"%s", c->name, left == 0 ? "" : left == 1 ? " or " : ", ");
+        const char *after = c[1].name == NULL ? "" : c[2].name == NULL ? " or " : ", ";
+        words_add(words, "\"%s\"%s", c->name, after);
     }
 }
 
