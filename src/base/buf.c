@@ -53,6 +53,14 @@ void buf_give(struct buf_pool *pool, struct buf *b)
     pool->n_free++;
 }
 
+void buf_give_empty(struct buf_pool *pool, struct buf **b)
+{
+    if (buf_len(*b) > 0)
+        return;
+    buf_give(pool, *b);
+    *b = NULL;
+}
+
 struct buf *buf_grow(struct buf *b, uint32_t capacity)
 {
     if (capacity <= b->capacity)

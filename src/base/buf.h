@@ -33,6 +33,8 @@ void buf_pool_fini(struct buf_pool *pool);
 struct buf *buf_take(struct buf_pool *pool);
 /* b may be NULL. Its bytes are gone. */
 void buf_give(struct buf_pool *pool, struct buf *b);
+/* A buffer that no bytes wait in is given back, and *b becomes NULL; it may be that already. */
+void buf_give_empty(struct buf_pool *pool, struct buf **b);
 /* The same bytes in a buffer of at least this capacity, which takes b's place; NULL when memory is out: then b is as it
  * was. For what must lie in one piece; a grown buffer is not kept for reuse. */
 struct buf *buf_grow(struct buf *b, uint32_t capacity) MUST_CHECK;

@@ -202,10 +202,7 @@ enum step watch_waiting_client(struct session *s)
         else if (io != IO_WANT_READ && io != IO_WANT_WRITE)
             return session_step_fail(s, relay_why(CLIENT, io));
     }
-    if (up->buf != NULL && buf_len(up->buf) == 0) {
-        buf_give(&s->worker->bufs, up->buf);
-        up->buf = NULL;
-    }
+    buf_give_empty(&s->worker->bufs, &up->buf);
     /* It ended and left nothing to deliver. With bytes in hand it is a half-close like any other. */
     if (up->eof && up->buf == NULL)
         return session_step_fail(s, WHY_CLIENT_CLOSED);
@@ -359,10 +356,7 @@ enum step step_greet(struct session *s)
         if (io != IO_OK)
             return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
         buf_consume(s->greeting, (uint32_t)n);
-        if (buf_len(s->greeting) == 0) {
-            buf_give(&s->worker->bufs, s->greeting);
-            s->greeting = NULL;
-        }
+        buf_give_empty(&s->worker->bufs, &s->greeting);
     }
     return greeted(s);
 }

@@ -90,10 +90,7 @@ static enum step with_header(struct session *s, const struct proxyhdr *hdr, size
         s->via->dst = hdr->dst;
     }
     buf_consume(s->flow[UP].buf, (uint32_t)header_len);
-    if (buf_len(s->flow[UP].buf) == 0) {
-        buf_give(&s->worker->bufs, s->flow[UP].buf);
-        s->flow[UP].buf = NULL;
-    }
+    buf_give_empty(&s->worker->bufs, &s->flow[UP].buf);
     s->has_header = true;
     if (hdr->has_addr)
         return check_client(s);
@@ -115,10 +112,7 @@ enum step greet_read(struct session *s)
         up->eof = true;
         return STEP_NEXT;
     case IO_WANT_READ:
-        if (buf_len(up->buf) == 0) {
-            buf_give(&s->worker->bufs, up->buf);
-            up->buf = NULL;
-        }
+        buf_give_empty(&s->worker->bufs, &up->buf);
         return STEP_WAIT;
     default:
         return session_step_fail(s, WHY_CLIENT_RESET);

@@ -39,12 +39,8 @@ enum step intake_read(struct session *s)
         return STEP_NEXT;
     case IO_WANT_READ:
     case IO_WANT_WRITE:
-        client->readable = false;
-        client->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
-        if (buf_len(up->buf) == 0) {
-            buf_give(&s->worker->bufs, up->buf);
-            up->buf = NULL;
-        }
+        session_side_unreadable(client, io);
+        buf_give_empty(&s->worker->bufs, &up->buf);
         return STEP_WAIT;
     default:
         return session_step_fail(s, relay_why(CLIENT, io));

@@ -16,8 +16,7 @@ enum step session_linger(struct session *s)
 
 static enum step wait_for_client(struct session *s, enum io io)
 {
-    s->side[CLIENT].writable = false;
-    s->side[CLIENT].write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+    session_side_unwritable(&s->side[CLIENT], io);
     return STEP_WAIT;
 }
 
@@ -36,10 +35,7 @@ enum step session_say(struct session *s)
         if (s->state == ST_LINGER)
             deadline_touch(&s->deadline, s->worker->now_ms);
         buf_consume(down->buf, (uint32_t)n);
-        if (buf_len(down->buf) == 0) {
-            buf_give(&s->worker->bufs, down->buf);
-            down->buf = NULL;
-        }
+        buf_give_empty(&s->worker->bufs, &down->buf);
     }
     return STEP_NEXT;
 }
@@ -76,8 +72,7 @@ static enum step hear_out(struct session *s)
     }
     if (io != IO_WANT_READ && io != IO_WANT_WRITE)
         return session_step_fail(s, s->why);
-    client->readable = false;
-    client->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+    session_side_unreadable(client, io);
     return STEP_WAIT;
 }
 

@@ -164,9 +164,6 @@ bool refuse_farewell(struct session *s)
         count_client(s, COUNT_MQTT_DISCONNECT_GATE + count_reason(all_words[s->why].disconnect_5), 1);
     put_packet(s, s->flow[DOWN].buf, slice_of(packet, n));
     put_close(s, s->flow[DOWN].buf, s->why);
-    if (buf_len(s->flow[DOWN].buf) == 0) {
-        buf_give(&s->worker->bufs, s->flow[DOWN].buf);
-        s->flow[DOWN].buf = NULL;
-    }
+    buf_give_empty(&s->worker->bufs, &s->flow[DOWN].buf);
     return true;
 }

@@ -131,13 +131,6 @@ static void sender_ended(struct session *s, enum direction dir)
     relay_restart_deadline(s);
 }
 
-/* The receiver takes nothing more until the event that io asks for. */
-static void receiver_blocked(struct side *to, enum io io)
-{
-    to->writable = false;
-    to->write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
-}
-
 /* True when nothing is left in the buffer. */
 static bool flush(struct session *s, enum direction dir)
 {
@@ -149,7 +142,7 @@ static bool flush(struct session *s, enum direction dir)
             return false;
         enum io io = stream_write(&to->stream, buf_bytes(f->buf), &n);
         if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
-            receiver_blocked(to, io);
+            session_side_unwritable(to, io);
             return false;
         }
         if (io != IO_OK) {
@@ -158,8 +151,7 @@ static bool flush(struct session *s, enum direction dir)
         }
         delivered(s, dir, n);
         buf_consume(f->buf, (uint32_t)n);
-        if (buf_len(f->buf) == 0)
-            drop_buf(s, f);
+        buf_give_empty(&s->worker->bufs, &f->buf);
     }
     return true;
 }
@@ -172,7 +164,7 @@ static void pass_end(struct session *s, enum direction dir)
         return;
     enum io io = stream_shutdown(&to->stream);
     if (io == IO_WANT_WRITE || io == IO_WANT_READ)
-        receiver_blocked(to, io);
+        session_side_unwritable(to, io);
     else
         s->flow[dir].shut = true;
 }
@@ -201,8 +193,7 @@ static void received(struct session *s, enum direction dir, size_t n)
     relay_received(s, dir, n);
     size_t good = follow_received(s, dir, slice_of(buf_end(f->buf) - n, n));
     buf_drop(f->buf, (uint32_t)(n - good));
-    if (buf_len(f->buf) == 0)
-        drop_buf(s, f);
+    buf_give_empty(&s->worker->bufs, &f->buf);
 }
 
 /* One read. False when there is nothing to read for now, or never again. */
@@ -223,8 +214,7 @@ static bool fill(struct session *s, enum direction dir)
     }
     drop_buf(s, f);
     if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
-        from->readable = false;
-        from->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+        session_side_unreadable(from, io);
         return false;
     }
     if (io != IO_EOF)

@@ -247,6 +247,18 @@ void session_side_reset(struct side *d, int fd)
     d->writable = true;
 }
 
+void session_side_unreadable(struct side *d, enum io io)
+{
+    d->readable = false;
+    d->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+}
+
+void session_side_unwritable(struct side *d, enum io io)
+{
+    d->writable = false;
+    d->write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+}
+
 enum count session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client,
                                uint32_t *place)
 {

@@ -184,6 +184,13 @@ void ws_opening_done(struct session *s)
     s->ws->opening = NULL;
 }
 
+/* Reading or writing: in ST_SERVER_HEAD read_wants stands for both. */
+static enum step wait_for_server(struct session *s, enum io io)
+{
+    s->side[SERVER].read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+    return watch_waiting_client(s);
+}
+
 /* STEP_NEXT: the whole head is out. */
 static enum step send_request(struct session *s)
 {
@@ -192,10 +199,8 @@ static enum step send_request(struct session *s)
     while (opening->sent < buf_len(opening->request)) {
         size_t  n;
         enum io io = stream_write(&server->stream, slice_skip(buf_bytes(opening->request), opening->sent), &n);
-        if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
-            server->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
-            return watch_waiting_client(s);
-        }
+        if (io == IO_WANT_READ || io == IO_WANT_WRITE)
+            return wait_for_server(s, io);
         if (io != IO_OK)
             return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
         opening->sent += (uint32_t)n;
@@ -215,10 +220,8 @@ static enum step read_answer(struct session *s)
     if (buf_room(down->buf) == 0)
         return connect_try_failed(s, EPROTO, WHY_UPGRADE_REFUSED);
     enum io io = stream_read(&server->stream, buf_end(down->buf), buf_room(down->buf), &n);
-    if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
-        server->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
-        return watch_waiting_client(s);
-    }
+    if (io == IO_WANT_READ || io == IO_WANT_WRITE)
+        return wait_for_server(s, io);
     if (io != IO_OK)
         return connect_try_failed(s, io == IO_EOF ? ECONNRESET : errno, WHY_CONNECT_FAILED);
     buf_added(down->buf, (uint32_t)n);
@@ -232,10 +235,7 @@ static enum step answered(struct session *s, const struct http1_head *head, size
     if (ws_check_response(head, &request, slice_str(s->ws->opening->accept)) != WS_ANSWER_GOOD)
         return connect_try_failed(s, EPROTO, WHY_UPGRADE_REFUSED);
     buf_consume(down->buf, (uint32_t)head_len);
-    if (buf_len(down->buf) == 0) {
-        buf_give(&s->worker->bufs, down->buf);
-        down->buf = NULL;
-    }
+    buf_give_empty(&s->worker->bufs, &down->buf);
     ws_opening_done(s);
     return connect_done(s);
 }

@@ -141,6 +141,24 @@ START_TEST(a_buffer_gives_back_what_was_put_in)
 }
 END_TEST
 
+START_TEST(only_an_empty_buffer_is_given_back_as_one)
+{
+    struct buf_pool pool;
+    buf_pool_init(&pool);
+    struct buf *b = buf_take(&pool);
+    buf_added(b, 2);
+    buf_consume(b, 1);
+    buf_give_empty(&pool, &b);
+    ck_assert_ptr_nonnull(b);
+    buf_consume(b, 1);
+    buf_give_empty(&pool, &b);
+    ck_assert_ptr_null(b);
+    buf_give_empty(&pool, &b);
+    ck_assert_uint_eq(pool.n_lent, 0);
+    buf_pool_fini(&pool);
+}
+END_TEST
+
 START_TEST(a_grown_buffer_keeps_its_bytes_and_is_not_lent_again)
 {
     struct buf_pool pool;
@@ -378,6 +396,7 @@ int main(void)
     tcase_add_test(tc, a_network_has_its_addresses_and_no_others);
     tcase_add_test(tc, what_is_no_network_is_refused);
     tcase_add_test(tc, a_buffer_gives_back_what_was_put_in);
+    tcase_add_test(tc, only_an_empty_buffer_is_given_back_as_one);
     tcase_add_test(tc, a_grown_buffer_keeps_its_bytes_and_is_not_lent_again);
     tcase_add_test(tc, logfmt_quotes_what_needs_it);
     tcase_add_test(tc, json_lines_are_json);
