@@ -40,15 +40,6 @@ uint32_t relay_timeout_ms(const struct session *s)
     return t->idle_ms;
 }
 
-static enum why timeout_why(const struct session *s)
-{
-    if (by_keep_alive(s))
-        return WHY_KEEP_ALIVE;
-    if (s->flow[UP].eof || s->flow[DOWN].eof)
-        return WHY_HALF_CLOSED;
-    return WHY_IDLE;
-}
-
 void relay_restart_deadline(struct session *s)
 {
     deadline_set(&s->worker->deadlines, &s->deadline, relay_timeout_ms(s), s->worker->now_ms);
@@ -59,7 +50,7 @@ void relay_timed_out(struct session *s)
     if (s->sheds) {
         session_close(s, s->why);
     } else if (!by_keep_alive(s)) {
-        session_close(s, timeout_why(s));
+        session_close(s, s->flow[UP].eof || s->flow[DOWN].eof ? WHY_HALF_CLOSED : WHY_IDLE);
     } else if (s->flow[UP].buf != NULL) {
         relay_restart_deadline(s); /* it may well have spoken: the server does not take what it said before */
     } else {
@@ -203,10 +194,11 @@ static bool fill(struct session *s, enum direction dir)
     struct side *from = &s->side[sender(dir)];
     size_t       n = 0;
     f->buf = buf_take(&s->worker->bufs);
-    enum io io = f->buf == NULL ? IO_NO_MEMORY : stream_read(&from->stream, buf_end(f->buf), readable_room(s, dir), &n);
+    size_t  room = f->buf == NULL ? 0 : readable_room(s, dir);
+    enum io io = f->buf == NULL ? IO_NO_MEMORY : stream_read(&from->stream, buf_end(f->buf), room, &n);
     if (io == IO_OK) {
         /* A short read has emptied a plain socket; asking it again would only cost a system call. */
-        if (n < readable_room(s, dir) && from->stream.tls == NULL)
+        if (n < room && from->stream.tls == NULL)
             from->readable = false;
         buf_added(f->buf, (uint32_t)n);
         received(s, dir, n);

@@ -346,7 +346,7 @@ void session_timed_out(struct session *s)
     case ST_UPGRADE:
     case ST_ANSWER:
     case ST_CONNECT_PACKET:
-        session_close(s, WHY_FIRST_BYTE_TIMEOUT);
+        session_close(s, WHY_CONNECT_PACKET_TIMEOUT);
         break;
     case ST_QUEUE:
         if (session_step_no_server(s, WHY_QUEUE_TIMEOUT) == STEP_NEXT)

@@ -131,9 +131,9 @@ enum io tell_peek(int fd, const char *ws_path, uint32_t *look_at, enum tell *tol
     *told = tell(slice_of(bytes, (size_t)n), ws_path);
     if (*told == TELL_MORE && has_ended(fd)) /* behind what is not read, the end cannot be read */
         return IO_EOF;
+    /* Woken for more than can be seen: it is urgent data, past which nobody can look, or memory is out. */
     if (*told == TELL_MORE && (uint32_t)n < *look_at)
-        *told = TELL_NOTHING; /* more is there, but behind urgent data, past which nobody can look, or where the kernel
-                                 is out of memory */
+        *told = TELL_NOTHING;
     if (*told == TELL_MORE) {
         *look_at = (uint32_t)n + 1;
         sock_await(fd, *look_at);

@@ -25,15 +25,15 @@ enum why {
     WHY_RATE_LIMIT, /* of the listener; its turn did not come within timeouts.queue */
     WHY_HANDSHAKE_FAILED,
     WHY_HANDSHAKE_TIMEOUT,
-    WHY_FIRST_BYTE_TIMEOUT, /* timeouts.connect_packet */
-    WHY_NOT_TOLD,           /* what came is nothing that is taken here, told by its first bytes */
-    WHY_NOT_MQTT,           /* what came is no CONNECT */
-    WHY_NOT_WEBSOCKET,      /* an HTTP head that is no upgrade to MQTT, or bytes that are no frames */
-    WHY_VERSION,            /* a version of MQTT that is unknown, or not served */
-    WHY_MALFORMED,          /* a CONNECT that breaks the specification */
-    WHY_TOO_LARGE,          /* mqtt.max_connect_size */
-    WHY_CLIENT_ID,          /* none, where one is due */
-    WHY_NO_SERVER,          /* none is up */
+    WHY_CONNECT_PACKET_TIMEOUT, /* timeouts.connect_packet */
+    WHY_NOT_TOLD,               /* what came is nothing that is taken here, told by its first bytes */
+    WHY_NOT_MQTT,               /* what came is no CONNECT */
+    WHY_NOT_WEBSOCKET,          /* an HTTP head that is no upgrade to MQTT, or bytes that are no frames */
+    WHY_VERSION,                /* a version of MQTT that is unknown, or not served */
+    WHY_MALFORMED,              /* a CONNECT that breaks the specification */
+    WHY_TOO_LARGE,              /* mqtt.max_connect_size */
+    WHY_CLIENT_ID,              /* none, where one is due */
+    WHY_NO_SERVER,              /* none is up */
     WHY_QUEUE_TIMEOUT,
     WHY_CONNECT_FAILED,  /* tries ran out */
     WHY_UPGRADE_REFUSED, /* the same, by servers that do not answer as WebSocket wants it */

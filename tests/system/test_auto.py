@@ -13,6 +13,7 @@ import time
 import pytest
 
 import proxyproto as pp
+import websocket as ws
 from mqgate import DEADLINE_S, SANITIZER, SLACK, conf, until
 from pki import section
 from servers import Listener, ends
@@ -20,8 +21,7 @@ from servers import Listener, ends
 CONNECT = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04gate"
 CONNACK = b"\x20\x02\x00\x00"
 HEALTH = b"GET /haproxy_health HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n\r\n"
-UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: gate\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n")
+UPGRADE = ws.request()
 CLIENT = ("192.0.2.7", 4711)
 LOOPBACK = ["127.0.0.0/8"]
 
@@ -29,37 +29,27 @@ LOOPBACK = ["127.0.0.0/8"]
 # --- what clients say ------------------------------------------------------------------------------------------------
 
 def framed(payload):
-    """A binary frame, masked with zeros."""
-    return b"\x82" + bytes([0x80 | len(payload)]) + bytes(4) + payload
-
-
-def receive(sock, n):
-    data = b""
-    while len(data) < n:
-        piece = sock.recv(n - len(data))
-        assert piece, f"ended after {data!r}"
-        data += piece
-    return data
+    return ws.frame(payload, mask=bytes(4))
 
 
 def head(sock):
     """Up to and with the empty line."""
     data = b""
     while not data.endswith(b"\r\n\r\n"):
-        data += receive(sock, 1)
+        data += pp.receive_exactly(sock, 1)
     return data
 
 
 def speak_mqtt(sock, send=socket.socket.sendall):
     send(sock, CONNECT)
-    assert receive(sock, 4) == CONNACK
+    assert pp.receive_exactly(sock, 4) == CONNACK
 
 
 def speak_ws(sock, send=socket.socket.sendall):
     send(sock, UPGRADE)
     assert head(sock).startswith(b"HTTP/1.1 101 ")
     send(sock, framed(CONNECT))
-    assert receive(sock, 6) == b"\x82\x04" + CONNACK
+    assert pp.receive_exactly(sock, 6) == b"\x82\x04" + CONNACK
 
 
 def status(answer):
@@ -171,7 +161,7 @@ def test_a_header_and_what_follows_may_come_in_one_piece(gate):
     for header in (pp.v1(CLIENT, ("198.51.100.1", 1883)), pp.v2(CLIENT, ("198.51.100.1", 9))):
         with its_end(gate) as end, gate.connect(source="127.0.0.2") as sock:
             sock.sendall(header + CONNECT)
-            assert receive(sock, 4) == CONNACK
+            assert pp.receive_exactly(sock, 4) == CONNACK
         assert end["backend"] == "broker" and end["in"] == str(len(CONNECT))
 
 
@@ -209,7 +199,7 @@ def test_a_header_that_fills_the_buffer_leaves_room_for_what_follows(gate):
         sock.sendall(UPGRADE[1:])
         assert head(sock).startswith(b"HTTP/1.1 101 ")
         sock.sendall(framed(CONNECT))
-        assert receive(sock, 6) == b"\x82\x04" + CONNACK
+        assert pp.receive_exactly(sock, 6) == b"\x82\x04" + CONNACK
     assert end["backend"] == "broker-ws"
 
 
@@ -492,7 +482,7 @@ def test_a_global_limit_still_pauses_other_listeners(mqgate, mosquitto):
             second.recv(1)
         second.settimeout(DEADLINE_S)
         first.close()
-        assert receive(second, 4) == CONNACK
+        assert pp.receive_exactly(second, 4) == CONNACK
 
 
 def test_crowds_that_say_nothing_do_not_keep_health_out(mqgate, mosquitto):
@@ -538,7 +528,7 @@ def test_health_is_answered_within_100_ms_while_200_clients_are_busy(mqgate, mos
         for n in range(clients):
             sock = stack.enter_context(gate.connect())
             sock.sendall(CONNECT[:-4] + b"%04d" % n)
-            assert receive(sock, 4) == CONNACK
+            assert pp.receive_exactly(sock, 4) == CONNACK
             socks.append(sock)
         if state == "disabled":
             gate.control("disable frontend in")

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from mqgate import BUILD, DEADLINE_S, SLACK, address, conf, environment, until
+from mqttproto import connack, connect_of
 from servers import Echo, HAProxy, free_port
 from terminal import Terminal
 
@@ -479,6 +480,16 @@ def test_top_shows_who_sends_most_through_mqgate(control, tmp_path):
         terminal.shows("mqgate", "in ", "out/s0", "UP")
         terminal.press("q")
         terminal.shows("status 0")
+
+
+def test_top_shows_what_is_known_of_mqtt(mqgate, mosquitto, tmp_path):
+    path = tmp_path / "mqgate.sock"
+    gate = mqgate(conf(mosquitto.port, listener={"protocol": "mqtt"}, global_={"control_socket": str(path)}))
+    with gate.connect() as client, Terminal(tmp_path, f"{CTL} -s {path} top -d 0.2", cols=240) as terminal:
+        client.sendall(connect_of(client_id=b"sensor 7", keep_alive=42))
+        assert client.recv(4) == connack(4)
+        terminal.shows("mqtt=3.1.1", "keepalive=42", "clean=1", "connack=0", 'client_id="sensor 7"')
+        terminal.press("q")
 
 
 def test_completion_knows_mqgates_servers(control, tmp_path):

@@ -4,23 +4,17 @@ import time
 
 import pytest
 
+import websocket as ws
 from mqgate import DEADLINE_S, conf
 from mqttproto import connect_of
 from servers import Echo, ends
 
 TEXT = b"connected for long, please connect anew"
 DISCONNECT_5 = bytes([0xE0, 5 + len(TEXT), 0x9C, 3 + len(TEXT), 0x1F, 0, len(TEXT)]) + TEXT
-UPGRADE = (b"GET /mqtt HTTP/1.1\r\nHost: gate\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-           b"Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 
 
 def aged(port, protocol, **max_age):
     return conf(port, listener={"protocol": protocol, "max_age": {"after": "200ms", "jitter": "0%", **max_age}})
-
-
-def masked(payload):
-    """A whole message; the mask is zeros."""
-    return b"\x82" + bytes([0x80 + len(payload)]) + bytes(4) + payload
 
 
 @pytest.mark.parametrize("level, words", [(4, b""), (5, DISCONNECT_5)])
@@ -39,7 +33,7 @@ def test_an_mqtt_client_hears_it_in_its_version(mqgate, mosquitto, level, words)
 def test_a_websocket_client_gets_a_close_frame_too(mqgate, mosquitto, level, words):
     gate = mqgate(aged(mosquitto.ws_port, "ws", budget=6000))
     with gate.connect() as client:
-        client.sendall(UPGRADE + masked(connect_of(client_id=b"old", level=level)))
+        client.sendall(ws.request() + ws.frame(connect_of(client_id=b"old", level=level), mask=bytes(4)))
         end, heard = ends(client)
     assert end == "eof" and heard.startswith(b"HTTP/1.1 101 ")
     assert heard.endswith(words + b"\x88\x02\x03\xe9")  # 1001, going away
