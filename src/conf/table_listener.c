@@ -183,7 +183,8 @@ static const struct option listener_options[] = {
     {"rate_limit", OPTION_U32, AT(rate_limit), .min = 0, .max = MILLION, .def = "0",
      .doc = "Sessions that begin each second, in any second. The others wait, in the order in which they came to their "
             "worker, at most timeouts.queue; then they are refused. A session that waits holds a connection, and costs "
-            "no TLS handshake and no reading until its turn comes. 0: no limit."},
+            "no TLS handshake and no reading until its turn comes. What they say reaches a server at no more than this "
+            "pace either, whenever they say it: once more they wait, within timeouts.connect. 0: no limit."},
     {"per_source", OPTION_GROUP, AT(per_source), .section = &per_source_section,
      .doc = "Limits for one client address; in IPv6 for one /64. What counts is the address in an honoured PROXY "
             "header, where there is one; a header that names none (LOCAL, UNKNOWN) is charged to nobody."},

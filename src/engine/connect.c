@@ -293,6 +293,11 @@ static void count_carried(struct session *s)
 enum step connect_done(struct session *s)
 {
     s->connect_ms = (uint32_t)(s->worker->now_ms - s->begun_ms) - s->wait_ms;
+    return turn_await_offer(s);
+}
+
+enum step connect_carry(struct session *s)
+{
     s->side[SERVER].read_wants = EV_READ;
     s->side[SERVER].readable = s->side[SERVER].stream.tls != NULL;
     s->side[SERVER].writable = true;

@@ -27,6 +27,7 @@ const char *const session_state_names[ST_COUNT] = {
     [ST_GREET] = "greet",
     [ST_SERVER_HANDSHAKE] = "server_handshake",
     [ST_SERVER_HEAD] = "server_head",
+    [ST_OFFER] = "offer",
     [ST_RELAY] = "relay",
     [ST_LINGER] = "linger",
     [ST_CLOSED] = "closed",
@@ -49,13 +50,15 @@ static const uint32_t legal_moves[ST_COUNT] = {
     [ST_PAUSE] = TO(ST_PICK) | TO(ST_TURN_AGAIN),
     [ST_TURN_AGAIN] = TO(ST_PICK) | TO(ST_LINGER),
     [ST_CONNECT] = TO(ST_GREET) | TO(ST_PICK) | TO(ST_LINGER),
-    [ST_GREET] = TO(ST_SERVER_HANDSHAKE) | TO(ST_SERVER_HEAD) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
-    [ST_SERVER_HANDSHAKE] = TO(ST_SERVER_HEAD) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
-    [ST_SERVER_HEAD] = TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_GREET] =
+        TO(ST_SERVER_HANDSHAKE) | TO(ST_SERVER_HEAD) | TO(ST_OFFER) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_SERVER_HANDSHAKE] = TO(ST_SERVER_HEAD) | TO(ST_OFFER) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_SERVER_HEAD] = TO(ST_OFFER) | TO(ST_RELAY) | TO(ST_PICK) | TO(ST_LINGER),
+    [ST_OFFER] = TO(ST_RELAY) | TO(ST_LINGER),
     [ST_RELAY] = TO(ST_LINGER),
 };
 
-/* The deadline that comes with a state; 0: none. ST_GREET to ST_SERVER_HEAD go on with that of ST_CONNECT,
+/* The deadline that comes with a state; 0: none. ST_GREET to ST_OFFER go on with that of ST_CONNECT,
  * ST_ANSWER with that of ST_UPGRADE. */
 static uint32_t state_timeout_ms(const struct session *s)
 {
@@ -91,7 +94,7 @@ void session_enter(struct session *s, enum session_state to)
     assert(to == ST_CLOSED || (legal_moves[s->state] & TO(to)) != 0);
     log_debug(&s->worker->log, "state", LOG_HEX("id", s->id), LOG_STR("from", session_state_names[s->state]),
               LOG_STR("to", session_state_names[to]));
-    if (s->state == ST_TURN || s->state == ST_TURN_AGAIN)
+    if (s->state == ST_TURN || s->state == ST_TURN_AGAIN || s->state == ST_OFFER)
         turn_left(s);
     if (s->state == ST_TELL)
         tell_left(s);
@@ -159,9 +162,10 @@ static int wanted(const struct session *s, int which)
     case ST_GREET:
     case ST_SERVER_HANDSHAKE:
     case ST_SERVER_HEAD:
+    case ST_OFFER:
         if (which == CLIENT)
             return from->eof || (from->buf != NULL && buf_room(from->buf) == 0) ? 0 : d->read_wants;
-        if (s->side[SERVER].stream.fd < 0)
+        if (s->side[SERVER].stream.fd < 0 || s->state == ST_OFFER)
             return 0;
         return s->state == ST_CONNECT || s->state == ST_GREET ? EV_WRITE : d->read_wants;
     case ST_RELAY:
@@ -206,6 +210,7 @@ static enum step (*const steps[ST_COUNT])(struct session *s) = {
     [ST_GREET] = step_greet,
     [ST_SERVER_HANDSHAKE] = step_server_handshake,
     [ST_SERVER_HEAD] = step_server_head,
+    [ST_OFFER] = watch_waiting_client,
     [ST_RELAY] = step_relay,
     [ST_LINGER] = step_linger,
 };
@@ -337,6 +342,7 @@ void session_timed_out(struct session *s)
         break;
     case ST_TURN:
     case ST_TURN_AGAIN:
+    case ST_OFFER:
         turn_refused(s);
         break;
     case ST_HANDSHAKE:

@@ -35,6 +35,7 @@ enum session_state {
     ST_GREET,            /* the PROXY header goes out */
     ST_SERVER_HANDSHAKE, /* TLS with the server */
     ST_SERVER_HEAD,      /* the head goes to the server, and its answer is read */
+    ST_OFFER,            /* the server is there, and rate_limit lets the session wait before it says anything */
     ST_RELAY,
     ST_LINGER, /* what the client has to hear goes out, and its end is awaited */
     ST_CLOSED,
@@ -124,7 +125,7 @@ struct session {
     struct session       *again_prev, *again_next;
     union {
         struct peek        peek; /* in ST_TELL */
-        struct pace_waiter turn; /* in ST_TURN and ST_TURN_AGAIN */
+        struct pace_waiter turn; /* in ST_TURN, ST_TURN_AGAIN and ST_OFFER */
     };
 };
 
@@ -203,8 +204,10 @@ enum step turn_await(struct session *s); /* at once where rate_limit allows it *
 enum step step_turn(struct session *s);
 /* Each round of tries takes a turn, so that no server is rushed at when it comes back. */
 void turn_await_again(struct session *s);
-void turn_left(struct session *s); /* called as it leaves either state, whatever for */
-void turn_refused(struct session *s);
+/* Sessions begin at the limit's pace and come to their servers at any: what servers are told is paced once more. */
+enum step turn_await_offer(struct session *s);
+void      turn_left(struct session *s); /* called as it leaves any of the three states, whatever for */
+void      turn_refused(struct session *s);
 /* intake.c: from there to one that may go to a server. */
 enum step step_connect_packet(struct session *s);
 /* Reads once more from the client. STEP_NEXT: there are new bytes, or the end. */
@@ -233,8 +236,10 @@ void      connect_timed_out(struct session *s);
 /* One try is lost; another server, or the same after a pause, while tries are left. error: errno; 0: see
  * stream_failure() */
 enum step connect_try_failed(struct session *s, int error, enum why why);
-/* The server takes what the client says. */
+/* The server can take what the client says. */
 enum step connect_done(struct session *s);
+/* And may: the session relays. */
+enum step connect_carry(struct session *s);
 /* Reads what the client sends meanwhile, up to a buffer; notices when it goes away. */
 enum step watch_waiting_client(struct session *s);
 /* Gives the server's place back and tells those who wait for one; the server is still the session's. */

@@ -51,7 +51,7 @@ static const char phases[ST_COUNT] = {
     [ST_LINGER] = '-',    [ST_TURN_AGAIN] = 'C',       [ST_PROXY_HEADER] = 'R', [ST_TURN] = 'R',
     [ST_HANDSHAKE] = 'R', [ST_CONNECT_PACKET] = 'R',   [ST_PICK] = 'C',         [ST_QUEUE] = 'Q',
     [ST_PAUSE] = 'C',     [ST_CONNECT] = 'C',          [ST_GREET] = 'C',        [ST_RELAY] = 'D',
-    [ST_CLOSED] = '-',    [ST_SERVER_HANDSHAKE] = 'C',
+    [ST_CLOSED] = '-',    [ST_SERVER_HANDSHAKE] = 'C', [ST_OFFER] = 'C',
 };
 
 /* Nobody refused: the server was too slow, or this side had no port, descriptor or memory left to ask it. */

@@ -1,5 +1,7 @@
-/* Waiting for the listener's rate_limit before any work is done for the client: no handshake, nothing read. The session
- * then takes no more than itself and its descriptor, and the bytes that came in one piece with its PROXY header. */
+/* Waiting for the listener's rate_limit, twice. Before any work is done for the client: no handshake, nothing read; the
+ * session then takes no more than itself and its descriptor, and the bytes that came in one piece with its PROXY
+ * header. And before its server is told anything, as some take longer from here to there than others and a server is to
+ * see no more in a second than the limit says, whatever its clients do. */
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -15,9 +17,10 @@ struct early {
     uint8_t  bytes[];
 };
 
-static struct pace_lane *lane_of(const struct session *s)
+/* In which it stands in that state. */
+static struct pace_lane *lane_of(const struct session *s, enum session_state in)
 {
-    return pace_lane(s->listener->pace, s->worker->index);
+    return pace_lane(in == ST_OFFER ? s->listener->offers : s->listener->pace, s->worker->index);
 }
 
 /* A whole buffer is too much for a few bytes that wait. False when memory is out. */
@@ -52,18 +55,18 @@ static bool take_early_back(struct session *s)
     return true;
 }
 
-/* Nobody waits, and it need not either. */
-static bool has_turn_now(const struct session *s)
+/* Nobody waits in that state, and it need not either. */
+static bool has_turn_now(const struct session *s, enum session_state in)
 {
     if (s->listener->pace == NULL)
         return true;
-    struct pace_lane *lane = lane_of(s);
+    struct pace_lane *lane = lane_of(s, in);
     return lane->first == NULL && pace_take(lane, clock_mono_ns());
 }
 
 static void join(struct session *s, enum session_state to)
 {
-    struct pace_lane *lane = lane_of(s);
+    struct pace_lane *lane = lane_of(s, to);
     session_enter(s, to);
     if (lane->first == NULL)
         DL_APPEND(s->worker->lanes, lane);
@@ -72,7 +75,7 @@ static void join(struct session *s, enum session_state to)
 
 enum step turn_await(struct session *s)
 {
-    if (has_turn_now(s))
+    if (has_turn_now(s, ST_TURN))
         return session_let_in(s);
     if (!put_early_aside(s))
         return session_step_fail(s, WHY_NO_MEMORY);
@@ -83,16 +86,24 @@ enum step turn_await(struct session *s)
 
 void turn_await_again(struct session *s)
 {
-    if (has_turn_now(s))
+    if (has_turn_now(s, ST_TURN_AGAIN))
         session_enter(s, ST_PICK);
     else
         join(s, ST_TURN_AGAIN);
     session_advance(s);
 }
 
+enum step turn_await_offer(struct session *s)
+{
+    if (has_turn_now(s, ST_OFFER))
+        return connect_carry(s);
+    join(s, ST_OFFER);
+    return STEP_NEXT;
+}
+
 void turn_left(struct session *s)
 {
-    struct pace_lane *lane = lane_of(s);
+    struct pace_lane *lane = lane_of(s, s->state);
     pace_leave(lane, &s->turn);
     if (lane->first == NULL)
         DL_DELETE(s->worker->lanes, lane);
@@ -146,6 +157,8 @@ static void begin(struct session *s)
     enum step step;
     if (s->state == ST_TURN_AGAIN)
         step = session_step_to(s, ST_PICK);
+    else if (s->state == ST_OFFER)
+        step = connect_carry(s);
     else if (take_early_back(s))
         step = session_let_in(s);
     else

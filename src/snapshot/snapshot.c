@@ -145,8 +145,9 @@ static bool build_pace(const struct snapshot *snap, struct snap_listener *listen
 {
     if (listener->conf->rate_limit == 0)
         return true;
-    listener->pace = pace_new(listener->conf->rate_limit, snap->conf->global.workers);
-    return listener->pace != NULL;
+    listener->pace = pace_new(listener->conf->rate_limit, snap->conf->global.workers, PACE_WAY_LONG_NS);
+    listener->offers = pace_new(listener->conf->rate_limit, snap->conf->global.workers, PACE_WAY_SHORT_NS);
+    return listener->pace != NULL && listener->offers != NULL;
 }
 
 static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, struct snap_listener *listener)
@@ -214,6 +215,7 @@ static void free_listener(struct snap_listener *listener)
     free(listener->binds);
     sources_free(listener->sources);
     pace_free(listener->pace);
+    pace_free(listener->offers);
     row_unref(listener->row);
 }
 

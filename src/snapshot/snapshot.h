@@ -47,7 +47,8 @@ struct snap_listener {
     struct snap_bind            *binds;                   /* conf->n_bind of them; owned */
     struct row                  *row;          /* one reference; its sessions are the connections now, of all workers */
     struct sources              *sources;      /* NULL: no limits on them; owned */
-    struct pace                 *pace;         /* NULL: no rate_limit; owned */
+    struct pace                 *pace;         /* of those that begin; NULL: no rate_limit; owned */
+    struct pace                 *offers;       /* of those that come to their servers; with pace; owned */
     _Atomic uint64_t             next_aged_ns; /* monotonic: when max_age.budget lets the next session go */
     _Atomic uint32_t             max_connections; /* in force; 0: no limit of its own */
     _Atomic(enum listener_state) state;           /* the main thread sets it */
@@ -56,7 +57,7 @@ struct snap_listener {
 /* Sessions that rate_limit lets wait. */
 static inline uint32_t snap_listener_waiting(const struct snap_listener *listener)
 {
-    return listener->pace != NULL ? pace_n_waiting(listener->pace) : 0;
+    return listener->pace != NULL ? pace_n_waiting(listener->pace) + pace_n_waiting(listener->offers) : 0;
 }
 
 struct snapshot {

@@ -1,10 +1,8 @@
 /* Slots are an interval apart, and each is taken by one compare-and-swap of the time of the next.
  *
  * Why no second sees more than `rate` begin: a session begins at the time of its slot or at most PACE_SLACK_NS later,
- * so those of the second from T on have their slots from T - spare on and before T + 1 s, where spare is five times
- * the slack. In a span of that length there are at most `rate`, as the interval is that length divided by the rate. All
- * but the first fifth of the spare time is for the way of what they send to the server, which takes some longer than
- * others.
+ * so those of the second from T on have their slots from T - spare on and before T + 1 s, where spare is the slack and
+ * way_ns. In a span of that length there are at most `rate`, as the interval is that length divided by the rate.
  *
  * A worker that is later than that has lost its slot s and takes another, q. It need not wait for q if that is at most
  * s + spare + 1 s: the session is then paid for with both. It begins at t, with s < t < q. A second that sees it has s
@@ -17,23 +15,24 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-static const uint64_t SPAN_NS = 1000000000 + 5 * PACE_SLACK_NS;
-
 struct pace {
     _Atomic uint64_t next_ns; /* no slot before it is free */
+    uint64_t         span_ns; /* a second and the spare time */
     uint64_t         interval_ns;
     _Atomic uint32_t n_waiting;
     unsigned         n_lanes;
     struct pace_lane lanes[];
 };
 
-struct pace *pace_new(uint32_t rate, unsigned n_workers)
+struct pace *pace_new(uint32_t rate, unsigned n_workers, uint64_t way_ns)
 {
+    const uint64_t second_ns = 1000000000;
     assert(rate >= 1 && rate <= PACE_RATE_MAX);
     struct pace *p = calloc(1, sizeof *p + n_workers * sizeof p->lanes[0]);
     if (p == NULL)
         return NULL;
-    p->interval_ns = (SPAN_NS + rate - 1) / rate;
+    p->span_ns = second_ns + PACE_SLACK_NS + way_ns;
+    p->interval_ns = (p->span_ns + rate - 1) / rate;
     p->n_lanes = n_workers;
     for (unsigned i = 0; i < n_workers; i++)
         p->lanes[i].pace = p;
@@ -71,7 +70,7 @@ bool pace_take(struct pace_lane *lane, uint64_t now_ns)
     if (!lane->holds) {
         lane->at_ns = reserve(lane->pace, now_ns);
     } else if (lane->at_ns + PACE_SLACK_NS < now_ns) {
-        uint64_t paid_until_ns = lane->at_ns + SPAN_NS;
+        uint64_t paid_until_ns = lane->at_ns + lane->pace->span_ns;
         lane->at_ns = reserve(lane->pace, now_ns);
         due_by_ns = paid_until_ns > now_ns ? paid_until_ns : now_ns;
     }

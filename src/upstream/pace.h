@@ -13,6 +13,9 @@
 
 enum { PACE_RATE_MAX = 1000000 };
 enum { PACE_SLACK_NS = 10 * 1000 * 1000 }; /* how long after its time a slot may be used */
+/* A way that ends with a write to a server that reads, and a longer one: that pace then is the slower one, so that
+ * nobody has to wait in the other for long. */
+enum { PACE_WAY_SHORT_NS = 2 * PACE_SLACK_NS, PACE_WAY_LONG_NS = 4 * PACE_SLACK_NS };
 
 struct pace;
 
@@ -29,8 +32,9 @@ struct pace_lane {
     struct pace_lane   *prev, *next; /* the worker's, for a list of lanes with waiters */
 };
 
-/* rate: sessions a second, 1..PACE_RATE_MAX. NULL when memory is out. */
-struct pace      *pace_new(uint32_t rate, unsigned n_workers);
+/* rate: sessions a second, 1..PACE_RATE_MAX. way_ns: how much longer some take than others from here to where the rate
+ * counts; it holds there, too, at the price of somewhat less than the rate. NULL when memory is out. */
+struct pace      *pace_new(uint32_t rate, unsigned n_workers, uint64_t way_ns);
 void              pace_free(struct pace *pace); /* NULL is fine; nobody may wait */
 struct pace_lane *pace_lane(struct pace *pace, unsigned worker);
 

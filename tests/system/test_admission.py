@@ -11,10 +11,12 @@ import pytest
 
 import proxyproto as pp
 from mqgate import DEADLINE_S, SANITIZER, SLACK, conf, until
+from mqttproto import connack, connect
 from pki import section
-from servers import Echo, Listener, ends, free_port, reset
+from servers import Echo, Listener, Server, ends, free_port, reset
 
 HELLO = b"hello"
+CONNECT, UNAVAILABLE = connect(), connack(4, 3)
 PROXIED = {"proxy_protocol": "accept", "proxy_from": ["127.0.0.0/8"]}
 ONE_WORKER = {"workers": 1}  # another that has nobody left would keep the slot that it holds
 DST = ("127.0.0.1", 1883)
@@ -123,6 +125,67 @@ def test_a_server_that_comes_back_is_not_rushed_at(mqgate, serve):
         until(lambda: len(server.at) == 60, "all to be let in")
     assert server.most_within(0.9) <= 20
     assert gate.listener_stats()["paced"] < 60
+
+
+class Offers(Server):
+    """A broker that tells when each CONNECT came."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.at = []
+
+    def serve(self, sock):
+        if sock.recv(100):
+            self.at.append(time.monotonic())
+            sock.recv(1)
+
+
+@pytest.fixture
+def silent(mqgate, serve):
+    """Clients that have come all the way but for their CONNECT, of a gate that paces."""
+    broker = serve(Offers)
+    with contextlib.ExitStack() as stack:
+        def start(n, rate, **options):
+            gate = mqgate(paced(broker.port, rate, listener={"protocol": "mqtt"}, global_=ONE_WORKER, **options))
+            clients = [stack.enter_context(gate.connect()) for _ in range(n)]
+            until(lambda: gate.control("show sess").count("state=connect_packet") == n, "all to have their turn")
+            return gate, broker, clients
+        yield start
+
+
+def test_clients_that_say_their_connects_at_once_do_not_rush_the_broker(silent):
+    gate, broker, clients = silent(60, 50)
+    for client in clients:
+        client.sendall(CONNECT)
+    until(lambda: "state=offer" in gate.control("show sess"), "some to wait with a server")
+    assert waiting(gate) > 0
+    until(lambda: len(broker.at) == 60, "all to be let in")
+    assert max(sum(1 for other in broker.at if one <= other < one + 0.9) for one in broker.at) <= 50
+    assert gate.listener_stats()["refused"]["pace"] == 0
+
+
+def test_who_waits_with_its_connect_for_too_long_is_told(silent):
+    gate, broker, clients = silent(3, 1, timeouts={"connect": "500ms"})
+    for client in clients:
+        client.sendall(CONNECT)
+    until(lambda: len(broker.at) == 1, "the first to be let in")
+    gate.wait_end(2, why="rate_limit", state="offer")
+    assert len(broker.at) == 1 and gate.listener_stats()["refused"]["pace"] == 2
+    broker.kill()
+    assert sorted(ends(client)[1] for client in clients) == [b"", UNAVAILABLE, UNAVAILABLE]
+
+
+def test_who_gives_up_with_its_connect_said_leaves_the_broker_alone(silent):
+    gate, broker, clients = silent(3, 1)
+    for client in clients:
+        client.sendall(CONNECT)
+    until(lambda: len(broker.at) == 1, "the first to be let in")
+    until(lambda: gate.control("show sess").count("state=offer") == 2, "the others to wait")
+    for client in clients:
+        reset(client)
+    gate.wait_end(2, why="client_reset", state="offer")
+    until(lambda: gate.listener_stats()["open"] == 0, "all to be gone")
+    assert len(broker.at) == 1
 
 
 def test_workers_take_turns(mqgate, serve):

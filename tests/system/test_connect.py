@@ -303,7 +303,7 @@ REFUSED = {  # what is sent, the listener's mqtt group, what is heard
 def say_and_hear(client, *pieces):
     """The client's side stays open."""
     for piece in pieces:
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, ssl.SSLEOFError):
             client.sendall(piece)
     return ends(client)
 

@@ -15,7 +15,7 @@ enum { WORKERS_MAX = 4 };
 
 static struct pace *pace_of(uint32_t rate, unsigned n_workers)
 {
-    struct pace *p = pace_new(rate, n_workers);
+    struct pace *p = pace_new(rate, n_workers, PACE_WAY_SHORT_NS);
     ck_assert_ptr_nonnull(p);
     return p;
 }
