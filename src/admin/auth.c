@@ -1,12 +1,12 @@
 #include "admin/auth.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "base/ct.h"
+#include "engine/thread.h"
 
 struct auth {
     struct ev_loop *loop;
@@ -122,17 +122,6 @@ static void on_woken(struct ev_loop *loop, ev_async *w, int revents)
     call_done(auth, jobs);
 }
 
-/* Signals are the main thread's: this one is born with all of them blocked. */
-static int start_thread(struct auth *auth)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int errnum = pthread_create(&auth->thread, NULL, auth_thread, auth);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return errnum;
-}
-
 static void destroy(struct auth *auth)
 {
     pthread_cond_destroy(&auth->work);
@@ -153,7 +142,7 @@ struct auth *auth_open(struct ev_loop *loop, void (*done)(struct auth_job *job),
     pthread_cond_init(&auth->work, NULL);
     ev_async_init(&auth->woken, on_woken);
     ev_async_start(loop, &auth->woken);
-    int errnum = start_thread(auth);
+    int errnum = thread_start(&auth->thread, "passwords", auth_thread, auth);
     if (errnum != 0) {
         err_system(err, errnum, "the password thread does not start");
         ev_async_stop(loop, &auth->woken);

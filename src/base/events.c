@@ -27,11 +27,20 @@ void events_add(struct events *events, const char *line, size_t len)
     to[len] = '\0';
 }
 
+const char *events_line(const struct events *events, size_t age)
+{
+    if (age >= events->n || age >= EVENTS_KEPT)
+        return NULL;
+    return events->lines[(events->n - 1 - age) % EVENTS_KEPT];
+}
+
 void events_show(const struct events *events, struct text *out)
 {
-    uint64_t first = events->n > EVENTS_KEPT ? events->n - EVENTS_KEPT : 0;
-    for (uint64_t i = first; i < events->n; i++) {
-        text_put_line_part(out, events->lines[i % EVENTS_KEPT]);
+    for (size_t age = EVENTS_KEPT; age-- > 0;) {
+        const char *line = events_line(events, age);
+        if (line == NULL)
+            continue;
+        text_put_line_part(out, line);
         text_put(out, "\n", 1);
     }
 }

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -13,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/logline.h"
+#include "engine/thread.h"
 #include "net/sock.h"
 
 enum { BATCH_BYTES = 65536, CLOSE_WAIT_S = 2, REOPEN_MS = 1000 };
@@ -244,11 +244,7 @@ struct log_ring **log_writer_rings(struct log_writer *w)
 
 int log_writer_start(struct log_writer *w, struct err *err)
 {
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int why = pthread_create(&w->thread, NULL, run, w);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int why = thread_start(&w->thread, "log", run, w);
     w->running = why == 0;
     if (why != 0)
         err_system(err, why, "start the log writer");

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "control/control.h"
 #include "daemon/commands.h"
+#include "daemon/crash.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
 #include "daemon/log_writer.h"
@@ -376,6 +377,7 @@ static void close_all(struct process *p)
     snapshot_unref(p->snap);
     stats_free(p->stats);
     tls_tickets_free(p->tickets);
+    crash_watch(NULL);
     events_free(p->log.events);
     privileges_allow_inspection();
 }
@@ -393,6 +395,7 @@ static int prepare(struct process *p, struct conf *conf, struct err *err)
         return -1;
     p->log = (struct log){.settings = &p->log_settings, .ring = log_writer_rings(p->log_writer)[0]};
     p->log.events = events_new();
+    crash_watch(p->log.events);
     p->tickets = tls_tickets_new(err);
     p->stats = stats_new(conf->global.workers);
     if (p->stats == NULL)

@@ -1,7 +1,7 @@
 #include "engine/engine.h"
 
 #include <errno.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -9,6 +9,7 @@
 #include "engine/handover.h"
 #include "engine/inquiry.h"
 #include "engine/shared.h"
+#include "engine/thread.h"
 #include "engine/visitor.h"
 #include "net/listener.h"
 #include "net/sock.h"
@@ -132,17 +133,15 @@ failed:
 
 int engine_start(struct engine *e, struct err *err)
 {
-    sigset_t all, before;
-    int      why = 0;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the main thread's */
+    int why = 0;
     for (; e->n_running < e->n_workers; e->n_running++) {
         struct worker *w = &e->workers[e->n_running];
-        why = pthread_create(&w->thread, NULL, worker_run, w);
+        char           name[THREAD_NAME_MAX];
+        (void)snprintf(name, sizeof name, "worker-%u", w->index);
+        why = thread_start(&w->thread, name, worker_run, w);
         if (why != 0)
             break;
     }
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (why == 0)
         return 0;
     err_system(err, why, "start worker %u", e->n_running);

@@ -352,6 +352,7 @@ def test_a_frontend_is_disabled_enabled_and_shut_down(mqgate, serve):
         assert gate.control("enable frontend in") == "Frontend was previously shut down, cannot enable.\n\n"
         old.sendall(b"still here")
         assert old.recv(100) == b"still here"
+    gate.wait_log(3, event="listener_state")
     assert [line["state"] for line in gate.logged(event="listener_state")] == ["paused", "open", "stopped"]
 
 

@@ -1,11 +1,15 @@
-"""Stopping: status 0 whatever goes on, and every session told of."""
+"""Stopping: status 0 whatever goes on, and every session told of. And crashes, which are told of as well."""
+import ctypes
+import os
+import pathlib
+import re
 import signal
 import ssl
 import threading
 
 import pytest
 
-from mqgate import conf, until
+from mqgate import SANITIZER, conf, until
 from pki import section
 from servers import Echo, ends
 
@@ -57,3 +61,32 @@ def test_it_ends_in_the_middle_of_a_transfer(mqgate, serve):
         thread.join()
         client.close()
     assert len(gate.logged(event="session_end", why="shutdown")) == 4
+
+
+# --- crashes ---------------------------------------------------------------------------------------------------------
+
+def thread_named(process, name):
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+        if (task / "comm").read_text(encoding="ascii").strip() == name:
+            return int(task.name)
+    raise AssertionError(f"no thread {name}")
+
+
+def signal_thread(process, thread, number):
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.tgkill(process.pid, thread, number) == 0, os.strerror(ctypes.get_errno())
+
+
+OURS = [signal.SIGABRT] if SANITIZER else [signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS]  # sanitizers have their own
+
+
+@pytest.mark.parametrize("number", OURS)
+@pytest.mark.parametrize("thread", ["mqgate", "worker-1", "log"])
+def test_a_crash_is_told_with_its_thread_and_the_last_events(mqgate, number, thread):
+    gate = mqgate(conf(1883))
+    signal_thread(gate.process, thread_named(gate.process, thread), number)
+    gate.expect_exit(-number)
+    said = gate.stderr()
+    assert f"crashed: {number.name} in thread {thread} (" in said
+    assert "event before the crash: " in said and "event=ready" in said
+    assert re.search(r"/mqgate\(\+0x[0-9a-f]+\)", said), said  # frames of ours
