@@ -84,9 +84,10 @@ job "emqx-haproxy" {
       }
 
       template {
-        destination = "local/mqgate.conf"
-        change_mode = "restart"
-        data        = <<-END
+        destination   = "local/mqgate.conf"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = <<-END
           # nomad alloc exec -task mqgate ALLOC mqgatectl -s ... reaches the socket, where the artifact has that program
           global: { node = "{{ env "node.unique.name" }}"; control_socket = "{{ env "NOMAD_TASK_DIR" }}/mqgate.sock"; };
           listeners = (
@@ -108,15 +109,17 @@ job "emqx-haproxy" {
       }
 
       template {
-        destination = "secrets/fullchain.pem"
-        change_mode = "restart"
-        data        = "{{ with nomadVar \"nomad/jobs/emqx-haproxy\" }}{{ .tls_chain }}{{ end }}\n"
+        destination   = "secrets/fullchain.pem"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = "{{ with nomadVar \"nomad/jobs/emqx-haproxy\" }}{{ .tls_chain }}{{ end }}\n"
       }
 
       template {
-        destination = "secrets/privkey.pem"
-        change_mode = "restart"
-        data        = "{{ with nomadVar \"nomad/jobs/emqx-haproxy\" }}{{ .tls_key }}{{ end }}\n"
+        destination   = "secrets/privkey.pem"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = "{{ with nomadVar \"nomad/jobs/emqx-haproxy\" }}{{ .tls_key }}{{ end }}\n"
       }
 
       resources {

@@ -18,6 +18,7 @@ help
 operator
 prompt
 quit
+reload tls
 set maxconn frontend FRONTEND
 set maxconn global
 set maxconn server SERVER

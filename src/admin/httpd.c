@@ -90,6 +90,15 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
     run_mhd(admin);
 }
 
+void admin_listen(struct admin *admin, int listen_fd)
+{
+    ev_io_stop(admin->loop, &admin->acceptable);
+    sock_close(admin->listen_fd);
+    admin->listen_fd = listen_fd;
+    ev_io_set(&admin->acceptable, listen_fd, EV_READ);
+    resume_accepting(admin);
+}
+
 static bool may_adopt(const struct admin *admin)
 {
     return admin->unused != NULL && admin->n_adopted < ADMIN_ADOPTED_MAX;

@@ -22,6 +22,8 @@ struct admin;
  * and log must outlive the result. NULL and *err on failure: then listen_fd is still the caller's. */
 struct admin *admin_open(struct ev_loop *loop, int listen_fd, const struct view *view, struct log *log,
                          struct err *err);
+/* Listens there from now on; the old socket is closed, its connections stay. -1: nowhere. */
+void admin_listen(struct admin *admin, int listen_fd);
 /* Takes over fd, a non-blocking connection that nothing has been read of. When no place is left for it, whoever has
  * been idle, or slow with a request, for longest makes way. health_only: the rest is answered 403. */
 void admin_adopt(struct admin *admin, int fd, const struct addr *peer, bool health_only);

@@ -544,6 +544,10 @@ static void put_process(struct writer *w)
     put_bool(w->t, "healthy", view_is_healthy(view));
     put_uint(w->t, "workers", global->workers);
     put_uint(w->t, "max_connections", view->max_connections);
+    put_uint(w->t, "reloads", view->reloads);
+    put_uint(w->t, "reloads_failed", view->reloads_failed);
+    put_uint(w->t, "reload_wall_s", view->reload_wall_ms / 1000);
+    put_bool(w->t, "reload_failed", view->reload_failed);
     for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
         put_uint(w->t, worker_counter_names[i], counters_sum(stats_workers(view->snap->stats), i));
     put_key(w->t, "info");

@@ -402,7 +402,7 @@ static void put_certificate(void *user, const char *section, const struct tls_ce
     text_fini(&sample);
 }
 
-static void put_dns_counter(const struct writer *w, const char *name, uint64_t n, const char *help)
+static void put_counter(const struct writer *w, const char *name, uint64_t n, const char *help)
 {
     if (put_head(w, "", name, PROM_COUNTER, help))
         text_add(w->out, "%s %" PRIu64 "\n", name, n);
@@ -413,9 +413,19 @@ static void put_dns(const struct view *view, const struct writer *w)
     const struct dns_figures f = view->dns != NULL ? dns_figures(view->dns) : (struct dns_figures){0};
     put_gauge(w, "mqgate_dns_names", f.names, "Names of servers that are looked up.");
     put_gauge(w, "mqgate_dns_names_failing", f.failing, "Of these, without a good answer to the last question.");
-    put_dns_counter(w, "mqgate_dns_questions_total", f.counts.asked, "Questions to name servers.");
-    put_dns_counter(w, "mqgate_dns_nothing_total", f.counts.none, "Answers that there is no such name.");
-    put_dns_counter(w, "mqgate_dns_failures_total", f.counts.failed, "Questions without an answer, or with an error.");
+    put_counter(w, "mqgate_dns_questions_total", f.counts.asked, "Questions to name servers.");
+    put_counter(w, "mqgate_dns_nothing_total", f.counts.none, "Answers that there is no such name.");
+    put_counter(w, "mqgate_dns_failures_total", f.counts.failed, "Questions without an answer, or with an error.");
+}
+
+static void put_reloads(const struct view *view, const struct writer *w)
+{
+    put_counter(w, "mqgate_reloads_total", view->reloads, "Configurations that took the place of another.");
+    put_counter(w, "mqgate_reloads_failed_total", view->reloads_failed,
+                "Those that were no good: nothing has changed.");
+    put_gauge(w, "mqgate_reload_last_failed", view->reload_failed, "1 when the last one was no good.");
+    put_gauge(w, "mqgate_reload_last_seconds", view->reload_wall_ms / 1000,
+              "When the last one was tried, seconds since 1970; 0: never.");
 }
 
 static void put_own_process(const struct view *view, const struct writer *w)
@@ -427,6 +437,7 @@ static void put_own_process(const struct view *view, const struct writer *w)
     for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
         put_worker_counter(view, w, i);
     put_dns(view, w);
+    put_reloads(view, w);
     certificates_each(view, put_certificate, &certificates);
     put_collected(w, "mqgate_", "certificate_not_after_seconds", PROM_GAUGE,
                   "When the certificate expires, seconds since 1970.", &certificates);

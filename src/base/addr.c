@@ -171,6 +171,26 @@ bool addr_same_ip(const struct addr *a, const struct addr *b)
     return same_bits(ip, ip_bytes(b, &bits_b), bits);
 }
 
+bool addr_same(const struct addr *a, const struct addr *b)
+{
+    if (!addr_is_set(a) || !addr_is_set(b))
+        return addr_is_set(a) == addr_is_set(b);
+    return addr_same_ip(a, b) && addr_port(a) == addr_port(b);
+}
+
+bool addr_is_wildcard(const struct addr *a)
+{
+    return a->sa.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&a->in6.sin6_addr)
+                                       : a->sa.sa_family == AF_INET && a->in.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+bool addr_overlaps(const struct addr *a, const struct addr *b)
+{
+    if (!addr_is_set(a) || a->sa.sa_family != b->sa.sa_family || addr_port(a) == 0 || addr_port(a) != addr_port(b))
+        return false;
+    return addr_is_wildcard(a) || addr_is_wildcard(b) || addr_same_ip(a, b);
+}
+
 static bool host_bits_are_zero(const struct network *net)
 {
     unsigned       n_bits;

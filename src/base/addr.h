@@ -40,6 +40,11 @@ void      addr_set_port(struct addr *a, uint16_t port);
 bool      addr_is_set(const struct addr *a);
 bool      addr_is_loopback(const struct addr *a);
 bool      addr_same_ip(const struct addr *a, const struct addr *b);
+/* And the port; or neither is set. */
+bool addr_same(const struct addr *a, const struct addr *b);
+bool addr_is_wildcard(const struct addr *a); /* 0.0.0.0 or [::] */
+/* Who listens on one of them hears of connections to the other, too. Port 0 overlaps with nothing. */
+bool addr_overlaps(const struct addr *a, const struct addr *b);
 
 struct network {
     struct addr base; /* host bits are zero */

@@ -1,12 +1,13 @@
 #include "base/events.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct events {
-    uint64_t n; /* ever added */
-    char     lines[EVENTS_KEPT][EVENT_LINE_MAX];
+    _Atomic uint64_t n; /* ever added; a line is whole before it counts */
+    char             lines[EVENTS_KEPT][EVENT_LINE_MAX];
 };
 
 struct events *events_new(void)
@@ -21,17 +22,20 @@ void events_free(struct events *events)
 
 void events_add(struct events *events, const char *line, size_t len)
 {
-    char *to = events->lines[events->n++ % EVENTS_KEPT];
+    uint64_t n = atomic_load_explicit(&events->n, memory_order_relaxed);
+    char    *to = events->lines[n % EVENTS_KEPT];
     len = len < EVENT_LINE_MAX ? len : EVENT_LINE_MAX - 1;
     memcpy(to, line, len);
     to[len] = '\0';
+    atomic_store_explicit(&events->n, n + 1, memory_order_release);
 }
 
 const char *events_line(const struct events *events, size_t age)
 {
-    if (age >= events->n || age >= EVENTS_KEPT)
+    uint64_t n = atomic_load_explicit(&events->n, memory_order_acquire);
+    if (age >= n || age >= EVENTS_KEPT)
         return NULL;
-    return events->lines[(events->n - 1 - age) % EVENTS_KEPT];
+    return events->lines[(n - 1 - age) % EVENTS_KEPT];
 }
 
 void events_show(const struct events *events, struct text *out)

@@ -15,7 +15,8 @@ struct events;
 struct events *events_new(void);
 void           events_free(struct events *events); /* NULL is fine */
 void           events_add(struct events *events, const char *line, size_t len);
-/* The last one is 0 events old. NULL: there is none so old. Only looks, so that a signal handler may ask. */
+/* The last one is 0 events old. NULL: there is none so old. Only looks, so that a signal handler may ask,
+ * in any thread. */
 const char *events_line(const struct events *events, size_t age);
 /* Oldest first, a line each. */
 void events_show(const struct events *events, struct text *out);

@@ -1,6 +1,7 @@
 #include "conf/load.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,6 +82,7 @@ static struct conf *conf_new(const char *name)
     struct conf  *conf = arena != NULL ? arena_alloc(arena, 1, sizeof *conf) : NULL;
     if (conf != NULL) {
         conf->arena = arena;
+        atomic_init(&conf->refs, 1);
         conf->file = arena_strdup(arena, name);
     }
     if (conf == NULL || conf->file == NULL) {
@@ -90,9 +92,15 @@ static struct conf *conf_new(const char *name)
     return conf;
 }
 
-void conf_free(struct conf *conf)
+struct conf *conf_ref(struct conf *conf)
 {
-    if (conf != NULL)
+    atomic_fetch_add_explicit(&conf->refs, 1, memory_order_relaxed);
+    return conf;
+}
+
+void conf_unref(struct conf *conf)
+{
+    if (conf != NULL && atomic_fetch_sub_explicit(&conf->refs, 1, memory_order_acq_rel) == 1)
         arena_free(conf->arena);
 }
 
@@ -119,7 +127,7 @@ static struct conf *load(const char *name, const char *text, struct conf_errors 
         errors->out_of_memory = true;
     if (errors->n == 0 && !errors->out_of_memory)
         return conf;
-    conf_free(conf);
+    conf_unref(conf);
     return NULL;
 }
 

@@ -43,11 +43,6 @@ static void note_reference(struct loader *l, const struct place *at, const struc
         memcpy(target, &name, sizeof name);
 }
 
-static bool same_binding(const struct addr *a, const struct addr *b)
-{
-    return addr_port(a) != 0 && addr_port(a) == addr_port(b) && addr_same_ip(a, b);
-}
-
 static void note_binding(struct loader *l, const struct place *at, const config_setting_t *setting,
                          const struct addr *addr)
 {
@@ -59,7 +54,7 @@ static void note_binding(struct loader *l, const struct place *at, const config_
         return;
     }
     for (const struct binding *b = l->bindings; b != NULL; b = b->next) {
-        if (!same_binding(&b->at, addr))
+        if (!addr_overlaps(&b->at, addr))
             continue;
         struct source_piece where = source_locate(l->source, b->line);
         complain(l, line_of(setting), path, "found \"%s\", which %s has at %s:%u; allowed is an address of its own",

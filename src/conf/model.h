@@ -243,6 +243,7 @@ struct conf {
     struct conf_resolver    resolver;
     struct conf_admin       admin;
     struct arena           *arena; /* owns every byte above */
+    _Atomic uint32_t        refs;
 };
 
 /* Where a listener takes clients that speak this; NULL: nowhere. */

@@ -8,10 +8,14 @@ enum { SHOWN_MAX = 256, WIDTH_MAX = 45, WORD_COMPARED_MAX = 24 };
 
 void commands_add(struct commands *commands, const struct command *table, void *owner)
 {
-    assert(commands->n < COMMAND_TABLES_MAX);
-    commands->tables[commands->n].table = table;
-    commands->tables[commands->n].owner = owner;
-    commands->n++;
+    size_t at = 0;
+    while (at < commands->n && commands->tables[at].table != table)
+        at++;
+    assert(at < COMMAND_TABLES_MAX);
+    commands->tables[at].table = table;
+    commands->tables[at].owner = owner;
+    if (at == commands->n)
+        commands->n++;
 }
 
 /* How many words the command has when words begin with all of them, else 0. */

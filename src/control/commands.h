@@ -15,6 +15,7 @@ struct commands {
     size_t n;
 };
 
+/* A table that is there already gets another owner. */
 void commands_add(struct commands *commands, const struct command *table, void *owner);
 
 /* The command whose words are the most of the first of words, which end with NULL; *n is how many, *owner whose. NULL

@@ -40,7 +40,8 @@ struct control;
 struct control *control_open(struct ev_loop *loop, const struct control_settings *settings, struct log *log,
                              struct err *err) MUST_CHECK;
 /* Offers the commands of a table, which ends with NULL words. Of commands that a line begins with, the one with the
- * most words is meant. owner is what they are called with. Before clients come. */
+ * most words is meant. owner is what they are called with from here on: a table may be registered again with another.
+ */
 void control_register(struct control *control, const struct command *table, void *owner);
 /* Ends every client, calling back commands that have not answered; removes the socket. NULL is fine. */
 void control_close(struct control *control);

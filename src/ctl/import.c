@@ -160,7 +160,7 @@ static bool loads(const char *text)
         (void)fprintf(stderr, "%s\n", e->text);
     bool good = conf != NULL;
     conf_errors_free(&errors);
-    conf_free(conf);
+    conf_unref(conf);
     return good;
 }
 

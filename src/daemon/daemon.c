@@ -32,7 +32,7 @@ static struct conf *load(const char *file)
 static int print_config(struct conf *conf)
 {
     int answer = conf_print(conf, stdout);
-    conf_free(conf);
+    conf_unref(conf);
     if (answer == 0 && fflush(stdout) == 0)
         return EXIT_OK;
     perror("mqgate: standard output");
@@ -48,15 +48,15 @@ static int check(struct conf *conf, const char *file)
     struct tls_tickets *tickets = tls_tickets_new(&err);
     struct stats       *stats = stats_new(conf->global.workers);
     bool                ready = tickets != NULL && stats != NULL;
-    struct snapshot    *snap = ready ? snapshot_build(conf, stats, tickets, &log, &err) : NULL;
+    struct snapshot    *snap = ready ? snapshot_build(conf, NULL, stats, tickets, &log, &err) : NULL;
     if (snap == NULL) {
         fprintf(stderr, "mqgate: %s: %s\n", file, err.text);
-        conf_free(conf);
     } else {
         printf("%s: the configuration is valid\n", file);
     }
     int status = snap != NULL ? EXIT_OK : EXIT_BAD_CONFIG;
     snapshot_unref(snap);
+    conf_unref(conf);
     stats_free(stats);
     tls_tickets_free(tickets);
     return status;

@@ -20,23 +20,28 @@ enum { BATCH_BYTES = 65536, CLOSE_WAIT_S = 2, REOPEN_MS = 1000 };
 /* Where lines go. A stream takes them in batches, syslog one a datagram (RFC 3164 as daemons on Linux speak it). */
 struct target {
     bool        is_syslog;
-    int         fd; /* 1, 2, or a datagram socket; -1: could not be opened, tried again now and then */
-    const char *path;
+    int         fd;   /* 1, 2, or a datagram socket; -1: could not be opened, tried again now and then */
+    char       *path; /* owned */
     struct addr addr; /* UDP, where path is NULL */
     uint64_t    opened_ms;
 };
 
+struct log_targets {
+    size_t        n;
+    struct target at[];
+};
+
 struct log_writer {
-    struct log_settings *settings;
-    struct log_ring    **rings; /* owned */
-    size_t               n_rings;
-    struct target       *targets; /* owned */
-    size_t               n_targets;
-    pthread_t            thread;
-    bool                 running;
-    _Atomic bool         closing;
-    char                *batch; /* BATCH_BYTES; owned */
-    size_t               batch_len;
+    struct log_settings          *settings;
+    struct log_ring             **rings; /* owned */
+    size_t                        n_rings;
+    struct log_targets           *targets; /* owned */
+    _Atomic(struct log_targets *) next;    /* those that take their place; the thread takes them over */
+    pthread_t                     thread;
+    bool                          running;
+    _Atomic bool                  closing;
+    char                         *batch; /* BATCH_BYTES; owned */
+    size_t                        batch_len;
 };
 
 static void open_syslog(struct target *t)
@@ -60,17 +65,46 @@ static void open_syslog(struct target *t)
     }
 }
 
-/* The loader has checked the form of every entry. */
-static void init_target(struct target *t, const char *to)
+/* The loader has checked the form of every entry. False when memory is out. */
+static bool init_target(struct target *t, const char *to)
 {
     static const char udp[] = "syslog:udp://", local[] = "syslog:";
     *t = (struct target){.fd = strcmp(to, "stderr") == 0 ? STDERR_FILENO : STDOUT_FILENO};
     if (strncmp(to, local, sizeof local - 1) != 0)
-        return;
+        return true;
     t->is_syslog = true;
     if (strncmp(to, udp, sizeof udp - 1) != 0 || !addr_parse(to + sizeof udp - 1, &t->addr))
-        t->path = to + sizeof local - 1;
+        t->path = strdup(to + sizeof local - 1);
+    if (t->path == NULL && !addr_is_set(&t->addr))
+        return false;
     open_syslog(t);
+    return true;
+}
+
+void log_targets_close(struct log_targets *targets)
+{
+    for (size_t i = 0; targets != NULL && i < targets->n; i++) {
+        if (targets->at[i].is_syslog)
+            sock_close(targets->at[i].fd);
+        free(targets->at[i].path);
+    }
+    free(targets);
+}
+
+struct log_targets *log_targets_open(const struct conf_log *conf, struct err *err)
+{
+    struct log_targets *targets = calloc(1, sizeof *targets + conf->to.n * sizeof targets->at[0]);
+    bool                ok = targets != NULL;
+    for (size_t i = 0; ok && i < conf->to.n; i++) {
+        targets->n = i + 1;
+        targets->at[i].fd = -1;
+        ok = init_target(&targets->at[i], conf->to.at[i]);
+    }
+    if (ok)
+        return targets;
+    err_set(err, "out of memory");
+    log_targets_close(targets);
+    return NULL;
 }
 
 static void send_syslog(struct target *t, enum log_severity severity, const char *line, size_t len)
@@ -108,18 +142,18 @@ static void write_all(int fd, const char *text, size_t len)
 
 static void flush_batch(struct log_writer *w)
 {
-    for (size_t i = 0; i < w->n_targets; i++) {
-        if (!w->targets[i].is_syslog)
-            write_all(w->targets[i].fd, w->batch, w->batch_len);
+    for (size_t i = 0; i < w->targets->n; i++) {
+        if (!w->targets->at[i].is_syslog)
+            write_all(w->targets->at[i].fd, w->batch, w->batch_len);
     }
     w->batch_len = 0;
 }
 
 static void put_line(struct log_writer *w, enum log_severity severity, const char *line, size_t len)
 {
-    for (size_t i = 0; i < w->n_targets; i++) {
-        if (w->targets[i].is_syslog)
-            send_syslog(&w->targets[i], severity, line, len);
+    for (size_t i = 0; i < w->targets->n; i++) {
+        if (w->targets->at[i].is_syslog)
+            send_syslog(&w->targets->at[i], severity, line, len);
     }
     if (w->batch_len + len + 1 > BATCH_BYTES)
         flush_batch(w);
@@ -174,11 +208,32 @@ static bool anything_waits(struct log_writer *w)
     return false;
 }
 
+/* What waits in the rings was written for the old ones. */
+static void change_targets(struct log_writer *w)
+{
+    struct log_targets *next = atomic_exchange(&w->next, NULL);
+    if (next == NULL)
+        return;
+    drain(w);
+    log_targets_close(w->targets);
+    w->targets = next;
+}
+
+void log_writer_change(struct log_writer *w, const struct conf_log *conf, struct log_targets *targets)
+{
+    const uint64_t one = 1;
+    log_targets_close(atomic_exchange(&w->next, targets)); /* the one before has come to nothing */
+    atomic_store(&w->settings->level, conf->level);
+    atomic_store(&w->settings->format, conf->format);
+    (void)!write(w->settings->wake_fd, &one, sizeof one); /* full: it is awake */
+}
+
 static void *run(void *arg)
 {
     struct log_writer *w = arg;
     uint64_t           count;
     while (!atomic_load(&w->closing)) {
+        change_targets(w);
         drain(w);
         atomic_store(&w->settings->reader_sleeps, true);
         /* A line put before its writer could see that we sleep is seen here; one put after wakes us. */
@@ -195,14 +250,11 @@ static void free_writer(struct log_writer *w)
 {
     for (size_t i = 0; w->rings != NULL && i < w->n_rings; i++)
         log_ring_free(w->rings[i]);
-    for (size_t i = 0; w->targets != NULL && i < w->n_targets; i++) {
-        if (w->targets[i].is_syslog)
-            sock_close(w->targets[i].fd);
-    }
+    log_targets_close(w->targets);
+    log_targets_close(atomic_load(&w->next));
     sock_close(w->settings->wake_fd);
     w->settings->wake_fd = -1;
     free((void *)w->rings);
-    free(w->targets);
     free(w->batch);
     free(w);
 }
@@ -221,7 +273,7 @@ struct log_writer *log_writer_open(const struct conf_log *conf, size_t n, struct
     atomic_store(&settings->format, conf->format);
     w->batch = malloc(BATCH_BYTES);
     w->rings = calloc(n, sizeof(struct log_ring *));
-    w->targets = calloc(conf->to.n > 0 ? conf->to.n : 1, sizeof *w->targets);
+    w->targets = log_targets_open(conf, err);
     bool ok = settings->wake_fd >= 0 && w->batch != NULL && w->rings != NULL && w->targets != NULL;
     for (; ok && w->n_rings < n; w->n_rings++) {
         w->rings[w->n_rings] = log_ring_new();
@@ -232,8 +284,6 @@ struct log_writer *log_writer_open(const struct conf_log *conf, size_t n, struct
         free_writer(w);
         return NULL;
     }
-    for (; w->n_targets < conf->to.n; w->n_targets++)
-        init_target(&w->targets[w->n_targets], conf->to.at[w->n_targets]);
     return w;
 }
 

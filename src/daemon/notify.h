@@ -3,6 +3,7 @@
 #define MQGATE_DAEMON_NOTIFY_H
 
 void notify_ready(void);
+void notify_reloading(void); /* until notify_ready() */
 void notify_stopping(void);
 
 #endif

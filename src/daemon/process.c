@@ -10,53 +10,24 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "admin/httpd.h"
 #include "base/clock.h"
 #include "base/events.h"
 #include "conf/load.h"
 #include "config.h"
-#include "control/control.h"
 #include "daemon/commands.h"
 #include "daemon/crash.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
-#include "daemon/log_writer.h"
+#include "daemon/files.h"
 #include "daemon/notify.h"
+#include "daemon/parts.h"
 #include "daemon/privileges.h"
 #include "daemon/proxies.h"
-#include "dns/dns.h"
-#include "engine/engine.h"
-#include "health/checker.h"
+#include "daemon/reload.h"
 #include "net/listener.h"
 #include "net/sock.h"
 #include "report/commands.h"
 #include "report/history.h"
-#include "report/view.h"
-
-struct process {
-    struct log_settings log_settings;
-    struct log_writer  *log_writer;
-    struct log          log;
-    struct tls_tickets *tickets;
-    struct stats       *stats;
-    struct snapshot    *snap;
-    const struct conf  *conf; /* the snapshot's */
-    struct ev_loop     *loop;
-    struct engine      *engine;
-    struct health      *health;
-    struct dns         *dns;
-    struct admin       *admin;
-    struct control     *control; /* NULL: none */
-    struct view         view;
-    int                 admin_fd;   /* until admin takes it over; -1 */
-    struct addr         admin_addr; /* where it really listens */
-    bool                has_pid_file;
-    uint32_t            max_connections; /* effective */
-    struct ev_signal    signals[6];
-    struct ev_async     server_failed;
-    struct ev_timer     rotate_tickets;
-    struct ev_timer     tick;
-};
 
 /* Runs in a worker's thread. */
 static void on_server_failed_in_worker(void *user)
@@ -69,6 +40,11 @@ static void on_plain_http(void *user, int fd, const struct addr *peer, bool heal
 {
     const struct process *p = user;
     admin_adopt(p->admin, fd, peer, health_only);
+}
+
+static void on_changed(void *user)
+{
+    reload_done(user);
 }
 
 /* A server that comes up has room for those who wait; one that goes down ends their wait. */
@@ -88,6 +64,16 @@ static void on_weight(void *user, size_t backend, size_t server)
 {
     const struct process *p = user;
     health_server_changed(p->health, backend, server);
+}
+
+struct health_listener process_health_listener(struct process *p)
+{
+    return (struct health_listener){on_server_changed, p};
+}
+
+struct dns_listener process_dns_listener(struct process *p)
+{
+    return (struct dns_listener){on_address, on_weight, p};
 }
 
 static void on_server_failed(struct ev_loop *loop, ev_async *watcher, int revents)
@@ -117,6 +103,25 @@ static void on_unused_signal(struct ev_loop *loop, ev_signal *watcher, int reven
              LOG_STR("why", "not available in this version"));
 }
 
+static void on_reload_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    reload_by_signal(watcher->data);
+}
+
+/* Files that have changed are taken once they have been the same for a while: who writes them may not be done. */
+static void on_look_at_files(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct process *p = watcher->data;
+    uint64_t        now = files_stamp(p->conf), before = p->files_seen;
+    (void)loop;
+    (void)revents;
+    p->files_seen = now;
+    if (now == before && now != p->files_taken)
+        reload_files(p);
+}
+
 static void on_rotate_tickets(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     struct process *p = watcher->data;
@@ -141,7 +146,7 @@ static void start_watchers(struct process *p)
         int number;
         void (*on)(struct ev_loop *, ev_signal *, int);
     } signals[] = {{SIGTERM, on_stop_signal},  {SIGINT, on_stop_signal},    {SIGQUIT, on_stop_signal},
-                   {SIGHUP, on_unused_signal}, {SIGUSR1, on_unused_signal}, {SIGUSR2, on_unused_signal}};
+                   {SIGHUP, on_reload_signal}, {SIGUSR1, on_unused_signal}, {SIGUSR2, on_unused_signal}};
     static_assert(ARRAY_LEN(signals) == ARRAY_LEN(p->signals), "a watcher each");
     for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
         ev_signal_init(&p->signals[i], signals[i].on, signals[i].number);
@@ -154,6 +159,10 @@ static void start_watchers(struct process *p)
     ev_timer_init(&p->rotate_tickets, on_rotate_tickets, TICKET_ROTATE_MS / 1e3, TICKET_ROTATE_MS / 1e3);
     p->rotate_tickets.data = p;
     ev_timer_start(p->loop, &p->rotate_tickets);
+    ev_timer_init(&p->look_at_files, on_look_at_files, FILES_LOOK_S, FILES_LOOK_S);
+    p->look_at_files.data = p;
+    p->files_taken = p->files_seen = files_stamp(p->conf);
+    ev_timer_start(p->loop, &p->look_at_files);
     ev_timer_init(&p->tick, on_tick, 0., HISTORY_TICK_MS / 1e3);
     p->tick.data = p;
     ev_timer_start(p->loop, &p->tick);
@@ -165,20 +174,24 @@ static void stop_watchers(struct process *p)
         ev_signal_stop(p->loop, &p->signals[i]);
     ev_async_stop(p->loop, &p->server_failed);
     ev_timer_stop(p->loop, &p->rotate_tickets);
+    ev_timer_stop(p->loop, &p->look_at_files);
     ev_timer_stop(p->loop, &p->tick);
 }
 
-static int open_admin(struct process *p, struct err *err)
+int process_open_admin(const struct conf *conf, bool beside, int *fd, struct addr *at, struct err *err)
 {
     enum { BACKLOG = 256 };
-    const struct addr *bind = &p->conf->admin.bind;
+    const struct addr *bind = &conf->admin.bind;
+    *fd = -1;
+    *at = (struct addr){0};
     if (!addr_is_set(bind))
         return 0;
-    if (listener_open(bind, BACKLOG, &p->admin_fd, 1, err) != 0) {
+    if (listener_open(bind, beside, BACKLOG, fd, 1, err) != 0) {
+        *fd = -1;
         err_prefix(err, "admin");
         return -1;
     }
-    p->admin_addr = sock_local(p->admin_fd);
+    *at = sock_local(*fd);
     return 0;
 }
 
@@ -213,6 +226,7 @@ static int open_control(struct process *p, const struct privileges *who, struct 
     p->control = control_open(p->loop, &settings, &p->log, err);
     if (p->control != NULL) {
         control_register(p->control, daemon_commands, p);
+        control_register(p->control, reload_commands, p);
         return 0;
     }
     if (global->control_socket_written)
@@ -224,13 +238,14 @@ static int open_control(struct process *p, const struct privileges *who, struct 
 
 /* Descriptors that are not sessions': loops and their eventfds, listeners, admin, control, checks, DNS, logs, and some
  * to spare. */
-static size_t fixed_descriptors(const struct process *p)
+size_t process_fixed_descriptors(const struct snapshot *snap)
 {
     enum { A_WORKER = 5, NAME_SERVERS = 16, SPARE = 48 }; /* a name server may be asked by UDP and TCP at a time */
-    size_t n = SPARE + NAME_SERVERS + p->conf->global.workers * A_WORKER + engine_fixed_descriptors(p->snap) +
+    const struct conf *conf = snap->conf;
+    size_t             n = SPARE + NAME_SERVERS + conf->global.workers * A_WORKER + engine_fixed_descriptors(snap) +
                ADMIN_CONNECTIONS_MAX + CONTROL_CLIENTS_MAX;
-    for (size_t i = 0; i < p->conf->n_backends; i++)
-        n += p->conf->backends[i].n_servers;
+    for (size_t i = 0; i < conf->n_backends; i++)
+        n += conf->backends[i].n_servers;
     return n;
 }
 
@@ -238,7 +253,8 @@ static size_t fixed_descriptors(const struct process *p)
 static int open_all(struct process *p, struct err *err)
 {
     struct privileges who;
-    p->max_connections = descriptors_carry(p->conf->global.max_connections, fixed_descriptors(p), &p->log);
+    p->max_connections =
+        descriptors_carry(p->conf->global.max_connections, process_fixed_descriptors(p->snap), &p->log);
     const struct engine_settings settings = {.loop = p->loop,
                                              .main_log = &p->log,
                                              .max_connections = p->max_connections,
@@ -246,10 +262,12 @@ static int open_all(struct process *p, struct err *err)
                                              .log_rings = log_writer_rings(p->log_writer) + 1,
                                              .server_failed = on_server_failed_in_worker,
                                              .plain_http = on_plain_http,
+                                             .changed = on_changed,
                                              .user = p};
     p->engine = engine_open(p->snap, &settings, err);
-    if (p->engine == NULL || open_admin(p, err) != 0 || write_pid_file(p, err) != 0 ||
-        privileges_find(&who, p->conf->global.user, p->conf->global.group, err) != 0 || open_control(p, &who, err) != 0)
+    if (p->engine == NULL || process_open_admin(p->conf, false, &p->admin_fd, &p->admin_addr, err) != 0 ||
+        write_pid_file(p, err) != 0 || privileges_find(&who, p->conf->global.user, p->conf->global.group, err) != 0 ||
+        open_control(p, &who, err) != 0)
         return -1;
     return privileges_drop(&who, err);
 }
@@ -309,14 +327,16 @@ static int start_all(struct process *p, struct err *err)
 {
     if (log_writer_start(p->log_writer, err) != 0)
         return -1;
-    p->health = health_new(p->loop, p->snap, &p->log, (struct health_listener){on_server_changed, p});
+    p->health = health_new(p->loop, p->snap, &p->log, process_health_listener(p));
     if (p->health == NULL) {
         err_set(err, "out of memory");
         return -1;
     }
-    p->dns = dns_new(p->loop, p->snap, &p->log, (struct dns_listener){on_address, on_weight, p}, err);
+    p->dns = dns_new(p->loop, p->snap, &p->log, process_dns_listener(p), err);
     if (p->dns == NULL)
         return -1;
+    health_begin(p->health, NULL);
+    dns_begin(p->dns, NULL);
     if (make_view(p, err) != 0)
         return -1;
     register_commands(p);
@@ -326,11 +346,27 @@ static int start_all(struct process *p, struct err *err)
     return engine_start(p->engine, err);
 }
 
-static void log_listening(struct process *p)
+/* Port 0 is another port for each listener that asks for it. */
+static bool was_there(const struct conf *before, const struct conf_listener *listener, size_t n)
+{
+    for (size_t i = 0; before != NULL && i < before->n_listeners; i++) {
+        const struct conf_listener *was = &before->listeners[i];
+        for (size_t k = 0; k < was->n_bind; k++) {
+            bool same = addr_port(&was->bind[k]) != 0 || (k == n && strcmp(was->name, listener->name) == 0);
+            if (same && addr_same(&was->bind[k], &listener->bind[n]))
+                return true;
+        }
+    }
+    return false;
+}
+
+void process_log_listening(struct process *p, const struct conf *before)
 {
     for (size_t i = 0; i < p->conf->n_listeners; i++) {
         const struct conf_listener *l = &p->conf->listeners[i];
         for (size_t n = 0; n < l->n_bind; n++) {
+            if (was_there(before, l, n))
+                continue;
             struct addr at = engine_bound(p->engine, i, n);
             log_info(&p->log, "listening", LOG_STR("listener", l->name), LOG_ADDR("addr", &at),
                      LOG_STR("protocol", conf_protocol_names[l->protocol]),
@@ -341,7 +377,7 @@ static void log_listening(struct process *p)
                      LOG_STR("admin", l->admin ? "yes" : NULL));
         }
     }
-    if (addr_is_set(&p->admin_addr))
+    if (addr_is_set(&p->admin_addr) && (before == NULL || !addr_same(&before->admin.bind, &p->conf->admin.bind)))
         log_info(&p->log, "listening", LOG_STR("listener", "admin"), LOG_ADDR("addr", &p->admin_addr));
 }
 
@@ -355,6 +391,7 @@ static void log_ready(struct process *p)
 
 static void close_all(struct process *p)
 {
+    reload_abandon(p);
     p->view.accepting = false;
     p->view.state = "stopping";
     if (p->engine != NULL)
@@ -407,7 +444,7 @@ static int run(struct process *p, struct err *err)
 {
     if (open_all(p, err) != 0 || start_all(p, err) != 0)
         return EXIT_NOT_STARTED;
-    log_listening(p);
+    process_log_listening(p, NULL);
     proxies_log_started(&p->log, p->snap);
     p->view.boot_ms = (uint32_t)(clock_mono_ms() - p->view.started_mono_ms);
     log_ready(p);
@@ -430,21 +467,19 @@ int process_run(struct conf *conf)
         p->log_settings.wake_fd = -1;
     }
     if (p != NULL && prepare(p, conf, &err) == 0) {
-        p->snap = snapshot_build(conf, p->stats, p->tickets, &p->log, &err);
+        p->snap = snapshot_build(conf, NULL, p->stats, p->tickets, &p->log, &err);
         if (p->snap == NULL) {
             status = EXIT_BAD_CONFIG;
         } else {
-            p->conf = conf;
+            p->conf = p->snap->conf;
             status = run(p, &err);
         }
     }
     if (status != EXIT_OK)
         fprintf(stderr, "mqgate: %s%s\n", status == EXIT_NOT_STARTED ? "could not start: " : "", err.text);
-    bool handed_over = p != NULL && p->snap != NULL;
     if (p != NULL)
         close_all(p);
-    if (!handed_over)
-        conf_free(conf);
+    conf_unref(conf);
     free(p);
     return status;
 }

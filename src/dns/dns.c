@@ -130,13 +130,6 @@ static void lookup_init(struct lookup *l, struct dns *dns, const char *name,
 
 /* ---- servers ---- */
 
-static bool is_same(const struct addr *a, const struct addr *b)
-{
-    if (!addr_is_set(a) || !addr_is_set(b))
-        return addr_is_set(a) == addr_is_set(b);
-    return addr_same_ip(a, b) && addr_port(a) == addr_port(b);
-}
-
 /* What an operator has set stays until DNS says something new. */
 static void site_move(struct site *site, const struct addr *to)
 {
@@ -145,11 +138,11 @@ static void site_move(struct site *site, const struct addr *to)
     struct addr                at = *to;
     if (addr_is_set(&at))
         addr_set_port(&at, site->port);
-    if (is_same(&at, &site->at))
+    if (addr_same(&at, &site->at))
         return;
     site->at = at;
     server_set_location(site->live, &at, site->host);
-    if (!is_same(&at, &was)) /* an operator may have been first */
+    if (!addr_same(&at, &was)) /* an operator may have been first */
         listener->address(listener->user, site->backend, site->server, &was, "DNS");
 }
 
@@ -280,7 +273,6 @@ static void service_init(struct service *service, struct dns *dns, const struct 
     service->sites = sites;
     lookup_init(&service->lookup, dns, conf->host, service_answered);
     service->lookup.is_service = true;
-    lookup_begin(&service->lookup);
 }
 
 static void site_init(struct site *site, struct dns *dns, size_t backend, size_t server)
@@ -291,10 +283,8 @@ static void site_init(struct site *site, struct dns *dns, size_t backend, size_t
     site->server = server;
     site->port = snap->conf->port;
     lookup_init(&site->lookup, dns, is_srv(snap->conf) ? site->host : snap->conf->host, site_answered);
-    if (is_srv(snap->conf))
-        return;
-    (void)snprintf(site->host, sizeof site->host, "%s", snap->conf->host);
-    lookup_begin(&site->lookup);
+    if (!is_srv(snap->conf))
+        (void)snprintf(site->host, sizeof site->host, "%s", snap->conf->host);
 }
 
 static void count_names(struct dns *dns)
@@ -308,7 +298,7 @@ static void count_names(struct dns *dns)
     }
 }
 
-static void begin_all(struct dns *dns)
+static void init_all(struct dns *dns)
 {
     struct site    *site = dns->sites;
     struct service *service = dns->services;
@@ -347,8 +337,61 @@ struct dns *dns_new(struct ev_loop *loop, struct snapshot *snap, struct log *log
         dns_free(dns);
         return NULL;
     }
-    begin_all(dns);
+    init_all(dns);
     return dns;
+}
+
+static const struct conf_server *conf_of(const struct dns *dns, const struct site *site)
+{
+    return dns->snap->backends[site->backend].servers[site->server].conf;
+}
+
+static bool asks_the_same(const struct conf_server *a, const struct conf_server *b)
+{
+    return strcmp(a->host, b->host) == 0 && a->port == b->port;
+}
+
+/* The server is the same one, and is where it was. */
+static void site_go_on(struct site *site, const struct dns *before)
+{
+    const struct conf_server *conf = conf_of(site->lookup.dns, site);
+    for (size_t i = 0; before != NULL && i < before->n_sites; i++) {
+        const struct site *was = &before->sites[i];
+        if (was->live != site->live || !asks_the_same(conf, conf_of(before, was)))
+            continue;
+        memcpy(site->host, was->host, sizeof site->host);
+        site->port = was->port;
+        site->at = was->at;
+        site->weight = was->weight;
+        site->lookup.standing = was->lookup.standing;
+    }
+}
+
+static void service_go_on(struct service *service, const struct dns *before)
+{
+    for (size_t i = 0; before != NULL && i < before->n_services; i++) {
+        const struct service *was = &before->services[i];
+        if (was->sites->live != service->sites->live || !asks_the_same(service->conf, was->conf))
+            continue;
+        memcpy(service->slots, was->slots, sizeof service->slots);
+        service->n_answers = was->n_answers;
+        service->is_overfull = was->is_overfull;
+        service->lookup.standing = was->lookup.standing;
+    }
+}
+
+void dns_begin(struct dns *dns, const struct dns *before)
+{
+    for (size_t i = 0; i < dns->n_sites; i++) {
+        struct site *site = &dns->sites[i];
+        site_go_on(site, before);
+        if (!is_srv(conf_of(dns, site)))
+            lookup_begin(&site->lookup);
+    }
+    for (size_t i = 0; i < dns->n_services; i++) {
+        service_go_on(&dns->services[i], before);
+        lookup_begin(&dns->services[i].lookup);
+    }
 }
 
 void dns_free(struct dns *dns)

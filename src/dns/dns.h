@@ -21,10 +21,13 @@ struct dns_listener {
     void *user;
 };
 
-/* Names are asked for as soon as the loop runs. Holds a reference of snap. NULL and *err filled on failure. loop and
- * log must outlive it. */
+/* Nothing is asked for yet. Holds a reference of snap. NULL and *err filled on failure. loop and log must outlive it.
+ */
 struct dns *dns_new(struct ev_loop *loop, struct snapshot *snap, struct log *log, struct dns_listener listener,
                     struct err *err);
+/* Names are asked for as soon as the loop runs. before: of the snapshot before, which is asked for nothing any more but
+ * dns_free(); NULL: there is none. What it knew of a server that looks up the same name is known on. */
+void dns_begin(struct dns *dns, const struct dns *before);
 /* Servers stay where they are. NULL is fine. */
 void dns_free(struct dns *dns);
 

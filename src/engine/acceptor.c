@@ -92,7 +92,7 @@ static void welcome(struct worker *w, struct snap_bind *bind, int fd, const stru
     count_accepted(w, bind);
     if (has_room) {
         rate_add(&bind->listener->row->connection_rate, w->now_ms);
-        rate_add(&stats_totals(w->snap->stats)->connection_rate, w->now_ms);
+        rate_add(&stats_totals(w->era->snap->stats)->connection_rate, w->now_ms);
     }
     if (refusal == COUNTS) {
         session_begin(w, bind, fd, peer, source);
@@ -137,29 +137,45 @@ static enum room take_room(struct worker *w, struct acceptor *a)
     return ROOM_NONE;
 }
 
+/* False: there are no more, or no room for one. */
+static bool accept_one(struct worker *w, struct acceptor *a)
+{
+    struct addr peer;
+    enum room   room = take_room(w, a);
+    if (room == ROOM_LATER)
+        return false;
+    int fd = listener_accept(a->fd, &peer);
+    int error = errno;
+    if (fd >= 0) {
+        welcome(w, a->bind, fd, &peer, room == ROOM_TAKEN);
+        return true;
+    }
+    if (room == ROOM_TAKEN)
+        engine_give_room(w->engine);
+    if (error != EAGAIN)
+        out_of_descriptors(w, error);
+    return false;
+}
+
+static void accept_some(struct worker *w, struct acceptor *a, uint32_t most)
+{
+    while (most-- > 0 && may_accept(w, a) && accept_one(w, a))
+        continue;
+}
+
 static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
 {
     struct acceptor *a = CONTAINER_OF(watcher, struct acceptor, io);
-    struct worker   *w = a->worker;
     (void)loop;
     (void)revents;
-    for (int i = 0; i < ACCEPT_BATCH && may_accept(w, a); i++) {
-        struct addr peer;
-        enum room   room = take_room(w, a);
-        if (room == ROOM_LATER)
-            return;
-        int fd = listener_accept(a->fd, &peer);
-        int error = errno;
-        if (fd >= 0) {
-            welcome(w, a->bind, fd, &peer, room == ROOM_TAKEN);
-            continue;
-        }
-        if (room == ROOM_TAKEN)
-            engine_give_room(w->engine);
-        if (error != EAGAIN)
-            out_of_descriptors(w, error);
-        return;
-    }
+    accept_some(a->worker, a, ACCEPT_BATCH);
+}
+
+/* More than its backlog were not there when this began. */
+void acceptor_empty(struct worker *w, struct acceptor *a)
+{
+    if (a->fd >= 0 && !a->paused)
+        accept_some(w, a, a->bind->listener->conf->backlog);
 }
 
 void acceptors_init(struct worker *w)
@@ -183,7 +199,7 @@ static void pause_acceptor(struct worker *w, struct acceptor *a)
     (void)shutdown(a->fd, SHUT_RD);
 }
 
-static void close_acceptor(struct worker *w, struct acceptor *a)
+void acceptor_close(struct worker *w, struct acceptor *a)
 {
     ev_io_stop(w->loop, &a->io);
     sock_close(a->fd);
@@ -207,7 +223,7 @@ void acceptors_start(struct worker *w)
         if (a->fd < 0)
             continue;
         if (state == LISTENER_STOPPED)
-            close_acceptor(w, a);
+            acceptor_close(w, a);
         else if (state == LISTENER_PAUSED && !a->paused)
             pause_acceptor(w, a);
         else if (state == LISTENER_OPEN && a->paused)

@@ -59,7 +59,7 @@ void access_log_start(struct session *s)
 {
     struct tls_facts tls;
     struct fields    f = {.n = 0};
-    if (s->snap->conf->global.log.access != ACCESS_START_END || !log_wants(&s->worker->log, LEVEL_INFO))
+    if (s->worker->era->snap->conf->global.log.access != ACCESS_START_END || !log_wants(&s->worker->log, LEVEL_INFO))
         return;
     if (log_is_tcplog(&s->worker->log)) {
         access_tcplog_start(s);
@@ -75,7 +75,7 @@ void access_log_start(struct session *s)
 
 static bool is_wanted(const struct session *s)
 {
-    enum conf_access access = s->snap->conf->global.log.access;
+    enum conf_access access = s->worker->era->snap->conf->global.log.access;
     if (access == ACCESS_OFF || !log_wants(&s->worker->log, LEVEL_INFO) || s->why == WHY_HANDED_OVER)
         return false;
     return access != ACCESS_ERRORS || !why_is_normal(s->why) || s->ended_in != ST_RELAY;

@@ -1,4 +1,6 @@
 /* Old sessions are asked to reconnect: the ones past max_age, as fast as its budget lets them. */
+#include <utlist.h>
+
 #include "base/clock.h"
 #include "engine/count.h"
 #include "engine/shared.h"
@@ -52,11 +54,23 @@ void age_serve(struct worker *w)
     }
 }
 
-bool age_is_limited(const struct snapshot *snap)
+static bool is_limited(const struct snapshot *snap)
 {
     for (size_t i = 0; i < snap->conf->n_listeners; i++) {
         if (snap->conf->listeners[i].max_age.after_ms != 0)
             return true;
     }
     return false;
+}
+
+void age_set_timer(struct worker *w)
+{
+    const struct era *era;
+    bool              any = false;
+    DL_FOREACH (w->eras, era)
+        any |= is_limited(era->snap);
+    if (any && !ev_is_active(&w->aging))
+        ev_timer_again(w->loop, &w->aging);
+    else if (!any)
+        ev_timer_stop(w->loop, &w->aging);
 }

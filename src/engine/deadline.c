@@ -5,9 +5,10 @@
 #include <utlist.h>
 
 struct deadline_list {
-    struct deadline *head; /* earliest first */
-    uint32_t         after_ms;
-    uint32_t         slack_ms; /* added when set, so that a touch may be skipped for that long */
+    struct deadline_list *next;
+    struct deadline      *head; /* earliest first */
+    uint32_t              after_ms;
+    uint32_t              slack_ms; /* added when set, so that a touch may be skipped for that long */
 };
 
 void deadlines_init(struct deadlines *all)
@@ -17,38 +18,49 @@ void deadlines_init(struct deadlines *all)
 
 void deadlines_fini(struct deadlines *all)
 {
-    for (size_t i = 0; i < all->n_lists; i++) {
-        assert(all->lists[i]->head == NULL);
-        free(all->lists[i]);
+    struct deadline_list *list, *next;
+    LL_FOREACH_SAFE(all->lists, list, next)
+    {
+        assert(list->head == NULL);
+        free(list);
     }
-    free((void *)all->lists);
     *all = (struct deadlines){0};
 }
 
 static struct deadline_list *find_list(const struct deadlines *all, uint32_t after_ms)
 {
-    for (size_t i = 0; i < all->n_lists; i++) {
-        if (all->lists[i]->after_ms == after_ms)
-            return all->lists[i];
+    struct deadline_list *list;
+    LL_FOREACH (all->lists, list) {
+        if (list->after_ms == after_ms)
+            break;
     }
-    return NULL;
+    return list;
 }
 
 bool deadlines_add(struct deadlines *all, uint32_t after_ms)
 {
     if (find_list(all, after_ms) != NULL)
         return true;
-    struct deadline_list **lists = reallocarray((void *)all->lists, all->n_lists + 1, sizeof(struct deadline_list *));
-    if (lists == NULL)
-        return false;
-    all->lists = lists;
     struct deadline_list *list = calloc(1, sizeof *list);
     if (list == NULL)
         return false;
     list->after_ms = after_ms;
     list->slack_ms = after_ms / 64;
-    all->lists[all->n_lists++] = list;
+    LL_PREPEND(all->lists, list);
     return true;
+}
+
+void deadlines_merge(struct deadlines *all, struct deadlines *more)
+{
+    struct deadline_list *list, *next;
+    LL_FOREACH_SAFE(more->lists, list, next)
+    {
+        if (find_list(all, list->after_ms) == NULL)
+            LL_PREPEND(all->lists, list);
+        else
+            free(list);
+    }
+    more->lists = NULL;
 }
 
 void deadline_clear(struct deadline *d)
@@ -85,11 +97,11 @@ void deadline_touch(struct deadline *d, uint64_t now_ms)
 
 static struct deadline *earliest(const struct deadlines *all)
 {
-    struct deadline *first = NULL;
-    for (size_t i = 0; i < all->n_lists; i++) {
-        struct deadline *head = all->lists[i]->head;
-        if (head != NULL && (first == NULL || head->at_ms < first->at_ms))
-            first = head;
+    const struct deadline_list *list;
+    struct deadline            *first = NULL;
+    LL_FOREACH (all->lists, list) {
+        if (list->head != NULL && (first == NULL || list->head->at_ms < first->at_ms))
+            first = list->head;
     }
     return first;
 }

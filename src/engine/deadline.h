@@ -17,14 +17,15 @@ struct deadline {
 };
 
 struct deadlines {
-    struct deadline_list **lists; /* owned */
-    size_t                 n_lists;
+    struct deadline_list *lists; /* owned */
 };
 
 void deadlines_init(struct deadlines *all);
 void deadlines_fini(struct deadlines *all); /* nothing may be set */
 /* Makes the list of a duration; needed before deadline_set() with it. False when memory is out. */
 bool deadlines_add(struct deadlines *all, uint32_t after_ms);
+/* The same in two steps, of which the second does not fail: takes over all the lists of `more`, which is empty then. */
+void deadlines_merge(struct deadlines *all, struct deadlines *more);
 
 /* d is due after_ms from now_ms, or up to one 64th of that later, never earlier; a deadline that was set before is
  * replaced. now_ms is monotonic: never less than in an earlier call, here and in deadline_touch(). */

@@ -11,7 +11,6 @@
 #include "engine/shared.h"
 #include "engine/thread.h"
 #include "engine/visitor.h"
-#include "net/listener.h"
 #include "net/sock.h"
 
 static size_t count_binds(const struct conf *conf)
@@ -37,50 +36,6 @@ size_t engine_fixed_descriptors(const struct snapshot *snap)
     return a_worker * snap->conf->global.workers + (is_for_http(snap->conf) ? HANDOVERS_MAX : 0);
 }
 
-/* Opens one address for all workers and puts a socket into slot `at` of each worker's acceptors. */
-static int open_address(struct engine *e, struct snap_bind *bind, const struct addr *address, size_t at,
-                        struct err *err)
-{
-    const struct conf_listener *conf = bind->listener->conf;
-    const struct sock_options   options = {.keepalive_idle_s = conf->tcp_keepalive.idle_ms / 1000,
-                                           .keepalive_interval_s = conf->tcp_keepalive.interval_ms / 1000,
-                                           .keepalive_probes = conf->tcp_keepalive.probes,
-                                           .user_timeout_ms = conf->timeouts.unacked_ms};
-    int                        *fds = calloc(e->n_workers, sizeof *fds);
-    if (fds == NULL) {
-        err_set(err, "out of memory");
-        return -1;
-    }
-    int answer = listener_open(address, (int)conf->backlog, fds, e->n_workers, err);
-    if (answer == 0)
-        e->bound[at] = sock_local(fds[0]);
-    for (unsigned w = 0; answer == 0 && w < e->n_workers; w++) {
-        struct acceptor *acceptor = &e->workers[w].acceptors[at];
-        sock_tune(fds[w], &options); /* accepted sockets inherit it */
-        acceptor->fd = fds[w];
-        acceptor->bind = bind;
-        acceptor->worker = &e->workers[w];
-        e->workers[w].n_acceptors = at + 1;
-    }
-    free(fds);
-    return answer;
-}
-
-static int open_listeners(struct engine *e, struct err *err)
-{
-    size_t at = 0;
-    for (size_t i = 0; i < e->snap->conf->n_listeners; i++) {
-        struct snap_listener *listener = &e->snap->listeners[i];
-        for (size_t n = 0; n < listener->conf->n_bind; n++, at++) {
-            if (open_address(e, &listener->binds[n], &listener->conf->bind[n], at, err) != 0) {
-                err_prefix(err, "listener \"%s\"", listener->conf->name);
-                return -1;
-            }
-        }
-    }
-    return 0;
-}
-
 static void on_answered(struct ev_loop *loop, ev_async *watcher, int revents)
 {
     (void)loop;
@@ -93,6 +48,22 @@ static void on_handed_over(struct ev_loop *loop, ev_async *watcher, int revents)
     (void)loop;
     (void)revents;
     handovers_take(watcher->data);
+}
+
+static void on_went_over(struct ev_loop *loop, ev_async *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    changes_take(watcher->data);
+}
+
+/* The first snapshot comes as every later one. */
+static bool take_first_snapshot(struct engine *e, struct snapshot *snap, struct err *err)
+{
+    struct engine_change *first = engine_prepare(e, snap, err);
+    if (first != NULL)
+        engine_commit(first);
+    return first != NULL;
 }
 
 struct engine *engine_open(struct snapshot *snap, const struct engine_settings *settings, struct err *err)
@@ -108,20 +79,22 @@ struct engine *engine_open(struct snapshot *snap, const struct engine_settings *
     ev_async_init(&e->handed_over, on_handed_over);
     e->handed_over.data = e;
     ev_async_start(settings->loop, &e->handed_over);
-    e->snap = snapshot_ref(snap);
+    ev_async_init(&e->went_over, on_went_over);
+    e->went_over.data = e;
+    ev_async_start(settings->loop, &e->went_over);
+    e->stats = snap->stats;
     e->workers = calloc(snap->conf->global.workers, sizeof *e->workers);
-    e->bound = calloc(count_binds(snap->conf), sizeof *e->bound);
-    if (e->workers == NULL || e->bound == NULL)
+    if (e->workers == NULL)
         goto no_memory;
     if (getrandom(&e->boot_id, sizeof e->boot_id, 0) != sizeof e->boot_id) {
         err_system(err, errno, "getrandom");
         goto failed;
     }
     for (; e->n_workers < snap->conf->global.workers; e->n_workers++) {
-        if (worker_init(&e->workers[e->n_workers], e, e->n_workers, snap) != 0)
+        if (worker_init(&e->workers[e->n_workers], e, e->n_workers, snap->stats) != 0)
             goto no_memory;
     }
-    if (open_listeners(e, err) == 0)
+    if (take_first_snapshot(e, snap, err))
         return e;
     goto failed;
 no_memory:
@@ -166,6 +139,9 @@ void engine_free(struct engine *e)
     handovers_close(e);
     ev_async_stop(e->settings.loop, &e->answered);
     ev_async_stop(e->settings.loop, &e->handed_over);
+    ev_async_stop(e->settings.loop, &e->went_over);
+    engine_discard(e->changing);
+    eras_free(atomic_load(&e->over));
     free(e->workers);
     free(e->bound);
     snapshot_unref(e->snap);
@@ -194,7 +170,7 @@ uint32_t engine_rate_limit(const struct engine *e, enum engine_rate rate)
 
 uint32_t engine_rate_wait_ms(const struct engine *e, const struct snap_listener *listener, uint64_t now_ms)
 {
-    const struct totals *totals = stats_totals(e->snap->stats);
+    const struct totals *totals = stats_totals(e->stats);
     const struct rate   *rates[ENGINE_RATES] = {[ENGINE_CONNECTIONS] = &totals->connection_rate,
                                                 [ENGINE_SESSIONS] = &totals->session_rate,
                                                 [ENGINE_SSL_SESSIONS] = &totals->handshake_rate};
@@ -221,6 +197,13 @@ void engine_tell_all(struct engine *e, enum mail mail)
 {
     for (unsigned i = 0; i < e->n_workers; i++)
         worker_tell(&e->workers[i], mail);
+}
+
+void engine_set_max_connections(struct engine *e, uint32_t most)
+{
+    e->settings.max_connections = most;
+    atomic_store(&e->max_connections, most);
+    engine_tell_all(e, MAIL_ROOM);
 }
 
 bool engine_take_room(struct engine *e)

@@ -11,6 +11,7 @@
 #include "snapshot/snapshot.h"
 
 struct engine;
+struct engine_change;
 
 /* What the rate limits of the process are for, as `set rate-limit` names them. */
 enum engine_rate { ENGINE_CONNECTIONS, ENGINE_SESSIONS, ENGINE_SSL_SESSIONS, ENGINE_RATES };
@@ -26,6 +27,8 @@ struct engine_settings {
     /* Called in the main thread for each connection that a listener with admin found to be plain HTTP: fd, of which
      * nothing has been read, is taken over. health_only: nothing but health is to be told to it. */
     void (*plain_http)(void *user, int fd, const struct addr *peer, bool health_only);
+    /* Called in the main thread when every worker has gone over to what engine_commit() brought. */
+    void (*changed)(void *user);
     void *user;
 };
 
@@ -39,6 +42,17 @@ void engine_stop(struct engine *engine);
 /* Stopped, or never started. NULL is fine. */
 void engine_free(struct engine *engine);
 
+/* Another snapshot, made with the one in force before it: what is to listen is opened, and everything else that may
+ * fail is done; nothing changes yet. An address that stays keeps its sockets and those who wait in their queues,
+ * whatever listener has it. NULL and *err on failure. */
+struct engine_change *engine_prepare(struct engine *engine, struct snapshot *snap, struct err *err);
+void                  engine_discard(struct engine_change *change); /* NULL is fine */
+/* Cannot fail. New sessions begin with the new snapshot as soon as settings.changed() is called; the others go on with
+ * the one that they began with. Sockets that are not needed any more are closed once their queues are empty. */
+void engine_commit(struct engine_change *change);
+/* settings.changed() has not been called yet: no other change may be committed. */
+bool engine_is_changing(const struct engine *engine);
+
 /* A server went up or down: sessions that wait for one look again. */
 void engine_servers_changed(struct engine *engine);
 
@@ -46,6 +60,7 @@ void engine_servers_changed(struct engine *engine);
 struct gauge *engine_open_sessions(struct engine *engine);
 /* In force; it may be set to what settings said, and below. */
 uint32_t engine_max_connections(const struct engine *engine);
+void     engine_set_max_connections(struct engine *engine, uint32_t most);      /* what settings would say now */
 uint32_t engine_rate_limit(const struct engine *engine, enum engine_rate rate); /* a second; 0: none */
 
 /* Ends the sessions that a server carries. */

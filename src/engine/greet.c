@@ -19,7 +19,7 @@ static enum step client_is_ready(struct session *s)
     count_client(s, COUNT_SESSIONS, 1);
     row_count_session(s->bind->row, now_ms);
     row_count_session(s->listener->row, now_ms);
-    rate_add(&stats_totals(s->snap->stats)->session_rate, now_ms);
+    rate_add(&stats_totals(s->era->snap->stats)->session_rate, now_ms);
     return session_step_to(s, s->protocol == PROTOCOL_AUTO ? ST_TELL : first_state(s));
 }
 
@@ -35,7 +35,7 @@ enum step session_let_in(struct session *s)
         return session_step_fail(s, WHY_NO_MEMORY);
     buf_give(&s->worker->bufs, up->buf);
     up->buf = NULL;
-    rate_add(&stats_totals(s->snap->stats)->handshake_rate, s->worker->now_ms);
+    rate_add(&stats_totals(s->era->snap->stats)->handshake_rate, s->worker->now_ms);
     return session_step_to(s, ST_HANDSHAKE);
 }
 
@@ -163,7 +163,7 @@ void proxy_header_timed_out(struct session *s)
 
 static void count_handshake(struct session *s)
 {
-    struct totals   *totals = stats_totals(s->snap->stats);
+    struct totals   *totals = stats_totals(s->era->snap->stats);
     struct tls_facts facts;
     (void)stream_facts(&s->side[CLIENT].stream, &facts);
     s->is_tls = true;

@@ -125,7 +125,7 @@ static enum step let_in(struct session *s, const struct mqtt_connect *connect, s
         return session_refuse(s, WHY_VERSION, connect->version);
     if (conf->require_client_id && connect->client_id.len == 0)
         return session_refuse(s, WHY_CLIENT_ID, connect->version);
-    s->mqtt = facts_new(connect, connect_len, s->snap->conf->global.log.identity);
+    s->mqtt = facts_new(connect, connect_len, s->worker->era->snap->conf->global.log.identity);
     if (s->mqtt == NULL)
         return session_step_fail(s, WHY_NO_MEMORY);
     if (s->ws != NULL) { /* the server gets it in its frames */

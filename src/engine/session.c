@@ -313,7 +313,7 @@ void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
         return;
     }
     s->worker = w;
-    s->snap = snapshot_ref(w->snap);
+    s->era = era_take(w);
     s->listener = bind->listener;
     s->bind = bind;
     s->protocol = bind->listener->conf->protocol;
@@ -552,6 +552,6 @@ void session_free(struct session *s)
     free(s->mqtt);
     free(s->ws);
     free(s->early);
-    snapshot_unref(s->snap);
+    era_give(s->worker, s->era);
     free(s);
 }

@@ -17,6 +17,7 @@
 
 struct mqtt_facts;
 struct ws_facts;
+struct era;
 struct worker;
 
 enum session_state {
@@ -108,7 +109,7 @@ struct session {
     struct early         *early;      /* in ST_TURN: what came with the PROXY header; owned */
     struct buf           *greeting;   /* PROXY header on its way to the server */
     struct worker        *worker;
-    struct snapshot      *snap; /* one reference */
+    struct era           *era; /* it began in, whose snapshot is its own */
     struct snap_listener *listener;
     struct snap_bind     *bind;     /* of listener */
     struct snap_backend  *backend;  /* where it goes; NULL: that is not known yet */

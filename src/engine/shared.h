@@ -11,9 +11,10 @@ struct handover;
 
 struct engine {
     struct engine_settings     settings;
-    struct snapshot           *snap;    /* one reference */
+    struct snapshot           *snap;    /* in force; one reference; the main thread's */
+    struct stats              *stats;   /* the process's */
     struct worker             *workers; /* snap->conf->global.workers of them */
-    struct addr               *bound;   /* where each address that listeners bind really is; owned */
+    struct addr               *bound;   /* where each address that listeners bind really is; owned; main thread */
     unsigned                   n_workers;
     unsigned                   n_running; /* threads */
     uint16_t                   boot_id;   /* random: session ids of two runs differ */
@@ -26,7 +27,14 @@ struct engine {
     _Atomic(struct handover *) handovers;                 /* on their way to the main thread, newest first */
     _Atomic uint32_t           n_handovers;
     struct ev_async            handed_over; /* in the main loop */
+    struct engine_change      *changing;    /* workers go over to it; NULL: no change is under way */
+    _Atomic(struct era *)      over;        /* eras that no worker needs any more, newest first */
+    struct ev_async            went_over;   /* in the main loop: a change is done, or an era over */
 };
+
+/* change.c: what workers left to the main thread. */
+void changes_take(struct engine *engine);
+void eras_free(struct era *first);
 
 /* Tells every worker. */
 void engine_tell_all(struct engine *engine, enum mail mail);

@@ -14,7 +14,7 @@ struct visitor {
     struct peek       peek;
     struct ev_timer   deadline;
     struct worker    *worker;
-    struct snapshot  *snap; /* one reference */
+    struct era       *era; /* one of those that hold it */
     struct snap_bind *bind;
     struct addr       peer;
     enum count        refusal;
@@ -37,7 +37,7 @@ static int forget(struct worker *w, struct visitor *v)
     ev_timer_stop(w->loop, &v->deadline);
     DL_DELETE(w->visitors, v);
     w->n_visitors--;
-    snapshot_unref(v->snap);
+    era_give(w, v->era);
     free(v);
     return fd;
 }
@@ -90,7 +90,7 @@ void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
         return;
     }
     v->worker = w;
-    v->snap = snapshot_ref(w->snap);
+    v->era = era_take(w);
     v->bind = bind;
     v->peer = *peer;
     v->refusal = refusal;

@@ -9,17 +9,6 @@
 #include "engine/shared.h"
 #include "engine/visitor.h"
 
-static bool add_timeouts(struct deadlines *all, const struct conf_timeouts *t)
-{
-    const uint32_t each[] = {t->proxy_header_ms, t->handshake_ms,   t->connect_packet_ms, t->connect_ms,    t->queue_ms,
-                             t->idle_ms,         t->half_closed_ms, SESSION_PAUSE_MS,     SESSION_LINGER_MS};
-    for (size_t i = 0; i < ARRAY_LEN(each); i++) {
-        if (!deadlines_add(all, each[i]))
-            return false;
-    }
-    return true;
-}
-
 static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents);
 static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents);
 static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents);
@@ -46,25 +35,17 @@ static void init_watchers(struct worker *w)
     w->rate_again.data = w->aging.data = w->again.data = w;
 }
 
-int worker_init(struct worker *w, struct engine *engine, unsigned index, struct snapshot *snap)
+int worker_init(struct worker *w, struct engine *engine, unsigned index, struct stats *stats)
 {
     *w = (struct worker){
         .engine = engine, .index = index, .timer_at_ms = UINT64_MAX, .next_id = 1, .peeks = {.epoll = -1}};
-    size_t n_acceptors = 0;
-    for (size_t i = 0; i < snap->conf->n_listeners; i++)
-        n_acceptors += snap->conf->listeners[i].n_bind;
-    w->snap = snapshot_ref(snap);
     w->log = (struct log){.settings = engine->settings.log, .ring = engine->settings.log_rings[index]};
-    w->counters = counters_slot(stats_workers(snap->stats), index);
+    w->counters = counters_slot(stats_workers(stats), index);
     buf_pool_init(&w->bufs);
     deadlines_init(&w->deadlines);
     init_watchers(w);
-    w->acceptors = calloc(n_acceptors, sizeof *w->acceptors);
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    bool ok = w->acceptors != NULL && w->loop != NULL && peeks_open(&w->peeks, w->loop) == 0;
-    for (size_t i = 0; ok && i < snap->conf->n_listeners; i++)
-        ok = add_timeouts(&w->deadlines, &snap->conf->listeners[i].timeouts);
-    if (!ok) {
+    if (w->loop == NULL || peeks_open(&w->peeks, w->loop) != 0) {
         worker_fini(w);
         return -1;
     }
@@ -83,7 +64,7 @@ void worker_fini(struct worker *w)
     }
     deadlines_fini(&w->deadlines);
     buf_pool_fini(&w->bufs);
-    snapshot_unref(w->snap);
+    eras_free(w->eras);
 }
 
 void worker_tell(struct worker *w, enum mail mail)
@@ -176,13 +157,22 @@ static void review_queue(const struct worker *w, struct pool *pool, size_t queue
     }
 }
 
-static void each_queue(const struct worker *w, void (*fn)(const struct worker *, struct pool *, size_t queue))
+static void each_queue_of(const struct worker *w, const struct snapshot *snap,
+                          void (*fn)(const struct worker *, struct pool *, size_t queue))
 {
-    for (size_t i = 0; i < w->snap->conf->n_backends; i++) {
-        struct pool *pool = w->snap->backends[i].pool;
+    for (size_t i = 0; i < snap->conf->n_backends; i++) {
+        struct pool *pool = snap->backends[i].pool;
         for (size_t queue = 0; queue < pool_n_queues(pool); queue++)
             fn(w, pool, queue);
     }
+}
+
+/* Who waits for longest came with the oldest. */
+static void each_queue(const struct worker *w, void (*fn)(const struct worker *, struct pool *, size_t queue))
+{
+    const struct era *era;
+    DL_FOREACH (w->eras, era)
+        each_queue_of(w, era->snap, fn);
 }
 
 static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
@@ -195,6 +185,8 @@ static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
         stop(w);
         return;
     }
+    if (mail & MAIL_CHANGE)
+        worker_go_over(w, atomic_exchange(&w->change, NULL));
     if (mail & MAIL_SERVERS)
         each_queue(w, review_queue);
     else if (mail & MAIL_PLACE_FREE)
@@ -278,10 +270,6 @@ void *worker_run(void *arg)
     w->now_ms = clock_mono_ms();
     ev_prepare_start(w->loop, &w->before_wait);
     ev_check_start(w->loop, &w->after_wait);
-    acceptors_init(w);
-    acceptors_start(w);
-    if (age_is_limited(w->snap))
-        ev_timer_start(w->loop, &w->aging);
     ev_run(w->loop, 0);
     bury(w);
     ev_timer_stop(w->loop, &w->timer);

@@ -17,6 +17,7 @@
 struct engine;
 struct inquiry;
 struct visitor;
+struct worker_change;
 
 /* What other threads may ask of a worker: bits, so that asking never fails and never queues twice. */
 enum mail {
@@ -25,7 +26,15 @@ enum mail {
     MAIL_SERVERS = 4,    /* servers have changed: all who wait look again */
     MAIL_ROOM = 8,       /* the process has room: accept again */
     MAIL_LISTENERS = 16, /* the state of a listener has changed */
-    MAIL_INQUIRY = 32    /* the inquiry has not been answered yet */
+    MAIL_INQUIRY = 32,   /* the inquiry has not been answered yet */
+    MAIL_CHANGE = 64     /* another snapshot is in force */
+};
+
+/* A snapshot as one worker holds it: in force, or kept by what began with it. */
+struct era {
+    struct era      *prev, *next; /* the worker's; once it is over, those that wait for the main thread */
+    struct snapshot *snap;        /* one reference */
+    uint32_t         n;           /* sessions and visitors that are of it */
 };
 
 /* One listening socket. */
@@ -46,7 +55,8 @@ struct worker {
     pthread_t        thread;
     struct ev_loop  *loop;
     struct log       log;
-    struct snapshot *snap;      /* one reference; given to new sessions */
+    struct era      *era;       /* in force: that of new sessions; NULL before the first */
+    struct era      *eras;      /* it, and those that sessions are still of; owned */
     struct acceptor *acceptors; /* owned */
     size_t           n_acceptors;
     counter         *counters; /* enum worker_counter, this worker's slot */
@@ -81,17 +91,24 @@ struct worker {
     struct ev_idle    again;
     _Atomic uint32_t  mail_bits;
 
-    _Atomic(struct inquiry *) inquiry; /* what it has been asked; the worker takes it out */
-    bool                      inquiry_begun;
+    _Atomic(struct worker_change *) change;  /* what it is to go over to; the worker takes it out */
+    _Atomic(struct inquiry *)       inquiry; /* what it has been asked; the same */
+    bool                            inquiry_begun;
 };
 
-/* The acceptors' descriptors are taken over when it succeeds. 0, or -1 when memory is out. */
-int  worker_init(struct worker *w, struct engine *engine, unsigned index, struct snapshot *snap) MUST_CHECK;
+/* It has no acceptors and no snapshot yet. 0, or -1 when memory is out. */
+int  worker_init(struct worker *w, struct engine *engine, unsigned index, struct stats *stats) MUST_CHECK;
 void worker_fini(struct worker *w);
 /* The thread's body: runs until MAIL_STOP. arg is the worker. */
 void *worker_run(void *arg);
 /* From any thread. */
 void worker_tell(struct worker *w, enum mail mail);
+
+/* change.c: another snapshot, and other acceptors with it. In the worker's thread, or before there is one. */
+void worker_go_over(struct worker *w, struct worker_change *change);
+/* The era in force, for one more; and one less. */
+struct era *era_take(struct worker *w);
+void        era_give(struct worker *w, struct era *era);
 
 /* Lets s go on in the next loop turn although no event will come for it. */
 void worker_run_again(struct worker *w, struct session *s);
@@ -104,9 +121,10 @@ void turns_serve(struct worker *w);
 uint64_t turns_next_ms(const struct worker *w);
 
 enum { AGE_TURN_MS = 100 }; /* between two calls of age_serve() */
-/* age.c: whether there is a max_age; sessions past it are asked to reconnect, a few at a time. */
-bool age_is_limited(const struct snapshot *snap);
+/* age.c: sessions past their max_age are asked to reconnect, a few at a time. */
 void age_serve(struct worker *w);
+/* The timer for it runs while there is a max_age. */
+void age_set_timer(struct worker *w);
 
 /* acceptor.c */
 void acceptors_init(struct worker *w);
@@ -114,6 +132,9 @@ void acceptors_init(struct worker *w);
 void acceptors_start(struct worker *w);
 void acceptors_stop(struct worker *w); /* watchers only; the sockets stay open and their queues wait */
 void acceptors_close(struct worker *w);
+void acceptor_close(struct worker *w, struct acceptor *a); /* fine too when it is closed */
+/* Takes what waits in its queue. */
+void acceptor_empty(struct worker *w, struct acceptor *a);
 void acceptors_resume(struct worker *w, enum accept_pause was);
 
 #endif

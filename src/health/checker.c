@@ -1,6 +1,7 @@
 #include "health/checker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "health/announce.h"
@@ -217,7 +218,7 @@ static struct probe_target target_of(struct checked_server *s, const struct snap
     return target;
 }
 
-static bool server_begin(struct checked_server *s, const struct snap_server *snap)
+static bool server_init(struct checked_server *s, const struct snap_server *snap)
 {
     struct health           *h = s->health;
     const struct conf_check *check = &s->backend->conf->check;
@@ -228,7 +229,6 @@ static bool server_begin(struct checked_server *s, const struct snap_server *sna
     ev_init(&s->next, on_next);
     if (check->type == CHECK_NONE) {
         probe_result_set(&s->report.last, PROBE_UNK, "%s", "");
-        server_set_state(s->live, SERVER_UNCHECKED);
         return true;
     }
     probe_result_set(&s->report.last, PROBE_INI, "%s", "");
@@ -240,8 +240,8 @@ static bool server_begin(struct checked_server *s, const struct snap_server *sna
     return s->probe != NULL;
 }
 
-static bool backend_begin(struct health *h, struct checked_backend *b, const struct snap_backend *snap,
-                          struct checked_server *servers)
+static bool backend_init(struct health *h, struct checked_backend *b, const struct snap_backend *snap,
+                         struct checked_server *servers)
 {
     b->conf = snap->conf;
     b->pool = snap->pool;
@@ -249,7 +249,7 @@ static bool backend_begin(struct health *h, struct checked_backend *b, const str
     for (size_t i = 0; i < b->conf->n_servers; i++) {
         servers[i].health = h;
         servers[i].backend = b;
-        if (!server_begin(&servers[i], &snap->servers[i]))
+        if (!server_init(&servers[i], &snap->servers[i]))
             return false;
     }
     b->history.last_change_ms = clock_mono_ms();
@@ -265,19 +265,98 @@ static size_t count_servers(const struct conf *conf)
     return n;
 }
 
-static bool begin_all(struct health *h)
+static bool init_all(struct health *h)
 {
     struct checked_server *servers = h->servers;
     for (size_t i = 0; i < h->n_backends; i++) {
-        if (!backend_begin(h, &h->backends[i], &h->snap->backends[i], servers))
+        if (!backend_init(h, &h->backends[i], &h->snap->backends[i], servers))
             return false;
         servers += h->backends[i].conf->n_servers;
     }
-    for (size_t i = 0; i < h->n_servers; i++) {
-        if (is_checked(&h->servers[i]))
-            schedule(&h->servers[i], 0);
-    }
     return true;
+}
+
+static struct checked_server *server_at(const struct health *h, size_t backend, size_t server)
+{
+    return &h->backends[backend].servers[server];
+}
+
+static struct checked_server *find_same(const struct health *h, const struct server *live)
+{
+    for (size_t i = 0; h != NULL && i < h->n_servers; i++) {
+        if (h->servers[i].live == live)
+            return &h->servers[i];
+    }
+    return NULL;
+}
+
+/* As far up as it was, by what rise and fall are now. */
+static uint32_t level_now(const struct checked_server *s)
+{
+    const struct conf_check *check = &s->backend->conf->check;
+    switch (server_state(s->live)) {
+    case SERVER_UP:
+        return check->rise + check->fall - 1;
+    case SERVER_DOWN:
+        return 0;
+    default:
+        return check->rise;
+    }
+}
+
+static bool asks_the_same(const struct checked_server *s, const struct checked_server *was)
+{
+    const struct conf_check *now = &s->backend->conf->check, *old = &was->backend->conf->check;
+    return now->type == old->type && now->rise == old->rise && now->fall == old->fall &&
+           addr_same(&now->address, &old->address);
+}
+
+/* A check that was under way begins anew; one that was due is not put off by a configuration that comes often. */
+static void server_go_on(struct checked_server *s, const struct checked_server *was)
+{
+    struct probe_result none = s->report.last;
+    bool                same = asks_the_same(s, was), checked = s->report.checked;
+    s->report = was->report;
+    s->report.running = false;
+    s->report.checked = checked;
+    s->started_ms = was->started_ms;
+    s->first_wait = was->first_wait;
+    s->doubted = was->doubted;
+    if (checked != was->report.checked)
+        s->report.last = none;
+    if (!same)
+        s->report.level = level_now(s);
+    if (is_checked(s))
+        schedule(s, same && !was->report.running ? was->due_ms : 0);
+}
+
+static void backend_go_on(struct checked_backend *b, const struct health *before)
+{
+    for (size_t i = 0; before != NULL && i < before->n_backends; i++) {
+        const struct checked_backend *was = &before->backends[i];
+        if (strcmp(was->conf->name, b->conf->name) != 0)
+            continue;
+        b->history = was->history;
+        b->is_up = was->is_up;
+        b->is_known = was->is_known;
+    }
+}
+
+void health_begin(struct health *h, struct health *before)
+{
+    for (size_t i = 0; i < h->n_servers; i++) {
+        struct checked_server       *s = &h->servers[i];
+        const struct checked_server *was = find_same(before, s->live);
+        if (was != NULL)
+            server_go_on(s, was);
+        else if (is_checked(s))
+            schedule(s, 0);
+    }
+    for (size_t i = 0; i < h->n_backends; i++) {
+        backend_go_on(&h->backends[i], before);
+        if (before != NULL) /* servers may have come or gone */
+            backend_review(&h->backends[i], h->log);
+    }
 }
 
 struct health *health_new(struct ev_loop *loop, struct snapshot *snap, struct log *log, struct health_listener listener)
@@ -294,7 +373,7 @@ struct health *health_new(struct ev_loop *loop, struct snapshot *snap, struct lo
     h->servers = calloc(count_servers(snap->conf), sizeof *h->servers);
     if (h->servers != NULL)
         h->n_servers = count_servers(snap->conf);
-    if (h->backends != NULL && h->servers != NULL && begin_all(h))
+    if (h->backends != NULL && h->servers != NULL && init_all(h))
         return h;
     health_free(h);
     return NULL;
@@ -312,11 +391,6 @@ void health_free(struct health *h)
     free(h->backends);
     snapshot_unref(h->snap);
     free(h);
-}
-
-static struct checked_server *server_at(const struct health *h, size_t backend, size_t server)
-{
-    return &h->backends[backend].servers[server];
 }
 
 /* A check under way is given up. False when memory is out: then all is as it was. */

@@ -39,10 +39,13 @@ struct health_listener {
     void *user;
 };
 
-/* The first check of every server begins as soon as the loop runs. Holds a reference of snap. NULL when memory is out.
- * loop and log must outlive it. */
+/* Nothing is checked yet. Holds a reference of snap. NULL when memory is out. loop and log must outlive it. */
 struct health *health_new(struct ev_loop *loop, struct snapshot *snap, struct log *log,
                           struct health_listener listener);
+/* The first check of every server begins as soon as the loop runs. before: of the snapshot before, which is asked for
+ * nothing any more but health_free(); NULL: there is none. A server that it knew goes on as it was: what its checks
+ * found, and when the next one is due. */
+void health_begin(struct health *h, struct health *before);
 /* Servers stay in the state they are in. NULL is fine. */
 void health_free(struct health *h);
 

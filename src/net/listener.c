@@ -35,12 +35,6 @@ static int refuse_if_taken(const struct addr *at)
     return 0;
 }
 
-static bool is_wildcard(const struct addr *at)
-{
-    return at->sa.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&at->in6.sin6_addr)
-                                        : at->in.sin_addr.s_addr == htonl(INADDR_ANY);
-}
-
 /* A taken port is the commonest fault of a first start: the broker has it on 127.0.0.1, and that stands in the way of
  * 0.0.0.0 too. */
 static void explain(struct err *err, const struct addr *at, int why)
@@ -52,15 +46,16 @@ static void explain(struct err *err, const struct addr *at, int why)
     }
     err_set(err, "listen on %s: %s; ss -ltnp 'sport = :%u' shows by whom%s", addr_format(at, text), strerror(why),
             addr_port(at),
-            is_wildcard(at) ? "; a broker on 127.0.0.1 takes the port from 0.0.0.0 too: bind the node's own address"
-                            : "");
+            addr_is_wildcard(at)
+                ? "; a broker on 127.0.0.1 takes the port from 0.0.0.0 too: bind the node's own address"
+                : "");
 }
 
-int listener_open(const struct addr *at, int backlog, int *fds, unsigned n, struct err *err)
+int listener_open(const struct addr *at, bool beside, int backlog, int *fds, unsigned n, struct err *err)
 {
     struct addr here = *at;
     unsigned    done = 0;
-    if (addr_port(at) == 0 || refuse_if_taken(at) == 0) {
+    if (beside || addr_port(at) == 0 || refuse_if_taken(at) == 0) {
         for (; done < n; done++) {
             fds[done] = open_bound(&here, true);
             if (fds[done] < 0)

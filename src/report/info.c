@@ -104,6 +104,10 @@ FIELD(start_time, u32(f->view->started_wall_ms / 1000))
 FIELD(tainted, str("0"))
 FIELD(boot_ms, u32(f->view->boot_ms))
 FIELD(state, str(f->view->state))
+FIELD(reloads, u32(f->view->reloads))
+FIELD(failed_reloads, u32(f->view->reloads_failed))
+FIELD(last_reload, str(f->view->reload_wall_ms == 0 ? "never" : f->view->reload_failed ? "failed" : "ok"))
+FIELD(last_reload_sec, u32(f->view->reload_wall_ms / 1000))
 FIELD(dropped_logs, u32(f->view->log != NULL ? atomic_load(&f->view->log->settings->dropped) : 0))
 FIELD(failed_resolutions, u32(f->view->dns != NULL ? dns_figures(f->view->dns).counts.failed : 0))
 FIELD(maxconn_reached, u32(counters_sum(stats_workers(f->stats), WORKER_ACCEPT_PAUSES_LIMIT)))
@@ -192,6 +196,10 @@ static const struct field fields[] = {
     {"PatternsFreed", "MCP", "There are no patterns", get_zero},
     {"NbThreadGroups", "CGS", "Always 1", get_one},
     {"State", "SOP", "running or stopping", get_state},
+    {"Reloads", "MCP", "Reloads since the start that took effect", get_reloads},
+    {"FailedReloads", "MCP", "Reloads that changed nothing, because something was wrong", get_failed_reloads},
+    {"LastReload", "SOP", "How the last one went: never, ok or failed", get_last_reload},
+    {"LastReload_sec", "MDP", "When that was, seconds since 1970, 0 for never", get_last_reload_sec},
 };
 
 static struct figures look(const struct view *view)

@@ -25,7 +25,11 @@ struct view {
     const char      *state;           /* "running" or "stopping" */
     uint32_t         max_connections; /* what the descriptor limit carries of the configured number */
     uint32_t         max_descriptors; /* the limit of open files */
-    bool             accepting;       /* the listeners take new clients; health is 503 when they do not */
+    uint32_t         reloads;         /* that took effect */
+    uint32_t         reloads_failed;
+    uint64_t         reload_wall_ms; /* when the last one was tried; 0: never */
+    bool             reload_failed;  /* and that it came to nothing */
+    bool             accepting;      /* the listeners take new clients; health is 503 when they do not */
 };
 
 /* What the health endpoint says. */

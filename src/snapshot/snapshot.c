@@ -77,28 +77,36 @@ static bool build_tls(struct snapshot *snap, struct tls_tickets *tickets, struct
     return true;
 }
 
-static bool build_server(struct snapshot *snap, const struct snap_backend *backend, const struct conf_server *conf,
-                         struct snap_server *server)
+static struct server_settings settings_of(const struct conf_server *conf)
 {
-    const struct server_settings settings = {.name = conf->name,
-                                             .address = conf->address,
-                                             .host = conf->port != 0 ? conf->host : NULL,
-                                             .max_connections = conf->max_connections,
-                                             .max_pending = conf->max_pending,
-                                             .weight = conf->weight,
-                                             .backup = conf->backup};
+    return (struct server_settings){.name = conf->name,
+                                    .address = conf->address,
+                                    .host = conf->port != 0 ? conf->host : NULL,
+                                    .max_connections = conf->max_connections,
+                                    .max_pending = conf->max_pending,
+                                    .weight = conf->weight,
+                                    .backup = conf->backup};
+}
+
+/* old: the same server in the snapshot before; NULL: it is new. */
+static bool build_server(struct snapshot *snap, const struct snap_backend *backend, const struct conf_server *conf,
+                         const struct snap_server *old, struct snap_server *server)
+{
+    const struct server_settings settings = settings_of(conf);
     server->conf = conf;
     if (conf->tls != NULL)
         server->tls = snap->tls_clients[conf->tls - snap->conf->tls_clients];
     enum server_state state = backend->conf->check.type == CHECK_NONE ? SERVER_UNCHECKED : SERVER_UNKNOWN;
-    server->live = server_new(&settings, state);
+    server->live = old != NULL ? server_ref(old->live) : server_new(&settings, state);
     server->row = stats_child(snap->stats, backend->row, conf->name);
     return server->live != NULL && server->row != NULL;
 }
 
-static bool build_backend(struct snapshot *snap, const struct conf_backend *conf, struct snap_backend *backend)
+static bool build_backend(struct snapshot *snap, const struct conf_backend *conf, const struct snapshot *before,
+                          struct snap_backend *backend)
 {
-    struct server *lives[POOL_SERVERS_MAX];
+    const struct snap_backend *old = before != NULL ? snapshot_find_backend(before, conf->name) : NULL;
+    struct server             *lives[POOL_SERVERS_MAX];
     _Static_assert((int)CONF_SERVERS_MAX <= (int)POOL_SERVERS_MAX, "a backend's servers fit into its pool");
     backend->servers = calloc(conf->n_servers, sizeof *backend->servers);
     if (backend->servers == NULL)
@@ -108,11 +116,13 @@ static bool build_backend(struct snapshot *snap, const struct conf_backend *conf
     if (backend->row == NULL)
         return false;
     for (size_t i = 0; i < conf->n_servers; i++) {
-        if (!build_server(snap, backend, &conf->servers[i], &backend->servers[i]))
+        const struct snap_server *was = old != NULL ? snap_backend_find_server(old, conf->servers[i].name) : NULL;
+        if (!build_server(snap, backend, &conf->servers[i], was, &backend->servers[i]))
             return false;
         lives[i] = backend->servers[i].live;
     }
-    backend->pool = pool_new(conf->balance, lives, conf->n_servers, snap->conf->global.workers);
+    backend->pool =
+        pool_new(conf->balance, lives, conf->n_servers, snap->conf->global.workers, old != NULL ? old->pool : NULL);
     return backend->pool != NULL;
 }
 
@@ -129,29 +139,40 @@ static bool build_binds(struct snapshot *snap, struct snap_listener *listener)
     return true;
 }
 
-static bool build_sources(struct snap_listener *listener)
+static bool build_sources(struct snap_listener *listener, const struct snap_listener *old)
 {
     const struct conf_per_source *limits = &listener->conf->per_source;
     uint8_t                       key[SIPHASH_KEY_BYTES];
     if (limits->max_connections == 0 && limits->rate_limit == 0)
         return true;
+    if (old != NULL && old->sources != NULL) {
+        listener->sources = sources_ref(old->sources);
+        return true;
+    }
     if (getrandom(key, sizeof key, 0) != sizeof key) /* not with so few bytes, says getrandom(2) */
         return false;
     listener->sources = sources_new(SOURCES_DEFAULT_ENTRIES, key);
     return listener->sources != NULL;
 }
 
-static bool build_pace(const struct snapshot *snap, struct snap_listener *listener)
+static bool build_pace(const struct snapshot *snap, struct snap_listener *listener, const struct snap_listener *old)
 {
     if (listener->conf->rate_limit == 0)
         return true;
+    if (old != NULL && old->pace != NULL) {
+        listener->pace = pace_ref(old->pace);
+        listener->offers = pace_ref(old->offers);
+        return true;
+    }
     listener->pace = pace_new(listener->conf->rate_limit, snap->conf->global.workers, PACE_WAY_LONG_NS);
     listener->offers = pace_new(listener->conf->rate_limit, snap->conf->global.workers, PACE_WAY_SHORT_NS);
     return listener->pace != NULL && listener->offers != NULL;
 }
 
-static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, struct snap_listener *listener)
+static bool build_listener(struct snapshot *snap, const struct conf_listener *conf, const struct snapshot *before,
+                           struct snap_listener *listener)
 {
+    const struct snap_listener *old = before != NULL ? snapshot_find_listener(before, conf->name) : NULL;
     listener->conf = conf;
     for (enum conf_protocol p = 0; p < PROTOCOL_AUTO; p++) {
         const struct conf_backend *to = conf_backend_for(conf, p);
@@ -163,19 +184,19 @@ static bool build_listener(struct snapshot *snap, const struct conf_listener *co
     atomic_init(&listener->max_connections, conf->max_connections);
     listener->row = stats_proxy(snap->stats, ROW_FRONTEND, conf->name);
     listener->binds = calloc(conf->n_bind, sizeof *listener->binds);
-    return listener->row != NULL && listener->binds != NULL && build_binds(snap, listener) && build_sources(listener) &&
-           build_pace(snap, listener);
+    return listener->row != NULL && listener->binds != NULL && build_binds(snap, listener) &&
+           build_sources(listener, old) && build_pace(snap, listener, old);
 }
 
-static bool build_tables(struct snapshot *snap)
+static bool build_tables(struct snapshot *snap, const struct snapshot *before)
 {
     const struct conf *conf = snap->conf;
     for (size_t i = 0; i < conf->n_listeners; i++) {
-        if (!build_listener(snap, &conf->listeners[i], &snap->listeners[i]))
+        if (!build_listener(snap, &conf->listeners[i], before, &snap->listeners[i]))
             return false;
     }
     for (size_t i = 0; i < conf->n_backends; i++) {
-        if (!build_backend(snap, &conf->backends[i], &snap->backends[i]))
+        if (!build_backend(snap, &conf->backends[i], before, &snap->backends[i]))
             return false;
     }
     return true;
@@ -201,7 +222,7 @@ static void free_backend(struct snap_backend *backend)
 {
     pool_free(backend->pool);
     for (size_t i = 0; backend->servers != NULL && backend->conf != NULL && i < backend->conf->n_servers; i++) {
-        server_free(backend->servers[i].live);
+        server_unref(backend->servers[i].live);
         row_unref(backend->servers[i].row);
     }
     free(backend->servers);
@@ -213,9 +234,9 @@ static void free_listener(struct snap_listener *listener)
     for (size_t i = 0; listener->binds != NULL && i < listener->conf->n_bind; i++)
         row_unref(listener->binds[i].row);
     free(listener->binds);
-    sources_free(listener->sources);
-    pace_free(listener->pace);
-    pace_free(listener->offers);
+    sources_unref(listener->sources);
+    pace_unref(listener->pace);
+    pace_unref(listener->offers);
     row_unref(listener->row);
 }
 
@@ -237,24 +258,74 @@ static void free_tables(struct snapshot *snap)
     free((void *)snap->tls_clients);
 }
 
-struct snapshot *snapshot_build(struct conf *conf, struct stats *stats, struct tls_tickets *tickets, struct log *log,
-                                struct err *err)
+struct snapshot *snapshot_build(struct conf *conf, struct snapshot *before, struct stats *stats,
+                                struct tls_tickets *tickets, struct log *log, struct err *err)
 {
     struct snapshot *snap = calloc(1, sizeof *snap);
     err_set(err, "out of memory");
     if (snap == NULL)
         return NULL;
-    snap->conf = conf;
+    snap->conf = conf_ref(conf);
     snap->stats = stats;
     atomic_init(&snap->refs, 1);
     if (make_room(snap) && build_tls(snap, tickets, log, err)) {
-        if (build_tables(snap))
+        if (build_tables(snap, before))
             return snap;
         err_set(err, "out of memory");
     }
     free_tables(snap);
+    conf_unref(snap->conf);
     free(snap);
     return NULL;
+}
+
+/* One that was not checked counted as up, and goes on as that until its first check has answered. */
+static void commit_checks(const struct snap_backend *backend, const struct snap_backend *old, struct server *live)
+{
+    bool checked = backend->conf->check.type != CHECK_NONE, was_checked = old->conf->check.type != CHECK_NONE;
+    if (checked != was_checked)
+        server_set_state(live, checked ? SERVER_UP : SERVER_UNCHECKED);
+}
+
+static void commit_listener(struct snap_listener *listener, struct snap_listener *old)
+{
+    uint64_t            next_ns = atomic_load(&old->next_aged_ns);
+    enum listener_state state = atomic_load(&old->state);
+    atomic_store(&listener->next_aged_ns, next_ns);
+    if (state == LISTENER_PAUSED)
+        atomic_store(&listener->state, state);
+    if (listener->conf->max_connections == old->conf->max_connections)
+        atomic_store(&listener->max_connections, atomic_load(&old->max_connections));
+    if (old->pace == NULL)
+        return;
+    uint32_t rate = listener->pace != NULL ? listener->conf->rate_limit : PACE_RATE_MAX; /* who waits goes on */
+    pace_set_rate(old->pace, rate);
+    pace_set_rate(old->offers, rate);
+}
+
+void snapshot_commit(struct snapshot *snap, const struct snapshot                                           *before,
+                     void (*moved)(void *user, size_t backend, size_t server, const struct addr *was), void *user)
+{
+    for (size_t i = 0; i < snap->conf->n_listeners; i++) {
+        struct snap_listener *old = snapshot_find_listener(before, snap->listeners[i].conf->name);
+        if (old != NULL)
+            commit_listener(&snap->listeners[i], old);
+    }
+    for (size_t b = 0; b < snap->conf->n_backends; b++) {
+        struct snap_backend       *backend = &snap->backends[b];
+        const struct snap_backend *old = snapshot_find_backend(before, backend->conf->name);
+        for (size_t i = 0; old != NULL && i < backend->conf->n_servers; i++) {
+            const struct snap_server *server = &backend->servers[i];
+            const struct snap_server *was = snap_backend_find_server(old, server->conf->name);
+            if (was == NULL)
+                continue;
+            const struct server_settings before_it = settings_of(was->conf), now = settings_of(server->conf);
+            const struct addr            at = server_address(server->live);
+            commit_checks(backend, old, server->live);
+            if (server_configure(server->live, &before_it, &now))
+                moved(user, b, i, &at);
+        }
+    }
 }
 
 struct snapshot *snapshot_ref(struct snapshot *snap)
@@ -268,7 +339,7 @@ void snapshot_unref(struct snapshot *snap)
     if (snap == NULL || atomic_fetch_sub_explicit(&snap->refs, 1, memory_order_acq_rel) > 1)
         return;
     free_tables(snap);
-    conf_free(snap->conf);
+    conf_unref(snap->conf);
     free(snap);
 }
 

@@ -1,5 +1,8 @@
 /* snapshot/snapshot.h: a configuration made live: TLS contexts, servers, statistics. Const once built but for the
- * atomic words inside. Sessions begin and end with one snapshot; the last one to let go frees it. */
+ * atomic words inside. Sessions begin and end with one snapshot; the last one to let go frees it.
+ *
+ * What is live keeps its name: a server, a table of sources, a pace, a row of the statistics is the same object in all
+ * snapshots that name it, so that sessions of an old configuration and of a new one count against the same limits. */
 #ifndef MQGATE_SNAPSHOT_SNAPSHOT_H
 #define MQGATE_SNAPSHOT_SNAPSHOT_H
 
@@ -15,7 +18,7 @@
 
 struct snap_server {
     const struct conf_server *conf;
-    struct server            *live; /* owned */
+    struct server            *live; /* one reference */
     struct tls_client        *tls;  /* NULL: plain; owned by the snapshot's list */
     struct row               *row;  /* one reference */
 };
@@ -46,9 +49,9 @@ struct snap_listener {
     struct tls_server           *tls;                     /* NULL: plain; owned by the snapshot's list */
     struct snap_bind            *binds;                   /* conf->n_bind of them; owned */
     struct row                  *row;          /* one reference; its sessions are the connections now, of all workers */
-    struct sources              *sources;      /* NULL: no limits on them; owned */
-    struct pace                 *pace;         /* of those that begin; NULL: no rate_limit; owned */
-    struct pace                 *offers;       /* of those that come to their servers; with pace; owned */
+    struct sources              *sources;      /* NULL: no limits on them; one reference */
+    struct pace                 *pace;         /* of those that begin; NULL: no rate_limit; one reference */
+    struct pace                 *offers;       /* of those that come to their servers; with pace; the same */
     _Atomic uint64_t             next_aged_ns; /* monotonic: when max_age.budget lets the next session go */
     _Atomic uint32_t             max_connections; /* in force; 0: no limit of its own */
     _Atomic(enum listener_state) state;           /* the main thread sets it */
@@ -61,7 +64,7 @@ static inline uint32_t snap_listener_waiting(const struct snap_listener *listene
 }
 
 struct snapshot {
-    struct conf          *conf;        /* owned */
+    struct conf          *conf;        /* one reference */
     struct stats         *stats;       /* the process's */
     struct snap_listener *listeners;   /* conf->n_listeners */
     struct snap_backend  *backends;    /* conf->n_backends */
@@ -70,11 +73,16 @@ struct snapshot {
     _Atomic uint32_t      refs;
 };
 
-/* Takes conf over on success; on failure conf stays the caller's, NULL comes back and *err names the section. The
- * result has one reference. tickets and stats must outlive it. Certificates that are about to expire are warned of in
- * log. */
-struct snapshot *snapshot_build(struct conf *conf, struct stats *stats, struct tls_tickets *tickets, struct log *log,
-                                struct err *err);
+/* Takes a reference of conf on success; on failure NULL comes back and *err names the section. before: the snapshot in
+ * force, whose live things are taken over by name and not changed yet; NULL: there is none. The result has one
+ * reference. tickets and stats must outlive it. Certificates that are about to expire are warned of in log. */
+struct snapshot *snapshot_build(struct conf *conf, struct snapshot *before, struct stats *stats,
+                                struct tls_tickets *tickets, struct log *log, struct err *err);
+/* What conf says otherwise than the configuration before is set in all that was taken over; what an operator or DNS has
+ * set stays else. moved() is called for each server that has another address now. before is the one given to
+ * snapshot_build(). Main thread. */
+void             snapshot_commit(struct snapshot *snap, const struct snapshot                                           *before,
+                                 void (*moved)(void *user, size_t backend, size_t server, const struct addr *was), void *user);
 struct snapshot *snapshot_ref(struct snapshot *snap);
 void             snapshot_unref(struct snapshot *snap); /* NULL is fine */
 

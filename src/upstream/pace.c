@@ -16,9 +16,10 @@
 #include <utlist.h>
 
 struct pace {
+    _Atomic uint32_t refs;
     _Atomic uint64_t next_ns; /* no slot before it is free */
     uint64_t         span_ns; /* a second and the spare time */
-    uint64_t         interval_ns;
+    _Atomic uint64_t interval_ns;
     _Atomic uint32_t n_waiting;
     unsigned         n_lanes;
     struct pace_lane lanes[];
@@ -27,24 +28,36 @@ struct pace {
 struct pace *pace_new(uint32_t rate, unsigned n_workers, uint64_t way_ns)
 {
     const uint64_t second_ns = 1000000000;
-    assert(rate >= 1 && rate <= PACE_RATE_MAX);
-    struct pace *p = calloc(1, sizeof *p + n_workers * sizeof p->lanes[0]);
+    struct pace   *p = calloc(1, sizeof *p + n_workers * sizeof p->lanes[0]);
     if (p == NULL)
         return NULL;
     p->span_ns = second_ns + PACE_SLACK_NS + way_ns;
-    p->interval_ns = (p->span_ns + rate - 1) / rate;
+    atomic_init(&p->refs, 1);
+    pace_set_rate(p, rate);
     p->n_lanes = n_workers;
     for (unsigned i = 0; i < n_workers; i++)
         p->lanes[i].pace = p;
     return p;
 }
 
-void pace_free(struct pace *p)
+struct pace *pace_ref(struct pace *p)
 {
-    if (p == NULL)
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+    return p;
+}
+
+void pace_unref(struct pace *p)
+{
+    if (p == NULL || atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) > 1)
         return;
     assert(pace_n_waiting(p) == 0);
     free(p);
+}
+
+void pace_set_rate(struct pace *p, uint32_t rate)
+{
+    assert(rate >= 1 && rate <= PACE_RATE_MAX);
+    atomic_store_explicit(&p->interval_ns, (p->span_ns + rate - 1) / rate, memory_order_relaxed);
 }
 
 struct pace_lane *pace_lane(struct pace *p, unsigned worker)
@@ -56,10 +69,11 @@ struct pace_lane *pace_lane(struct pace *p, unsigned worker)
 static uint64_t reserve(struct pace *p, uint64_t now_ns)
 {
     uint64_t oldest = now_ns > PACE_SLACK_NS ? now_ns - PACE_SLACK_NS : 0;
+    uint64_t interval = atomic_load_explicit(&p->interval_ns, memory_order_relaxed);
     uint64_t next = atomic_load_explicit(&p->next_ns, memory_order_relaxed), slot;
     do {
         slot = next > oldest ? next : oldest;
-    } while (!atomic_compare_exchange_weak_explicit(&p->next_ns, &next, slot + p->interval_ns, memory_order_relaxed,
+    } while (!atomic_compare_exchange_weak_explicit(&p->next_ns, &next, slot + interval, memory_order_relaxed,
                                                     memory_order_relaxed));
     return slot;
 }

@@ -34,8 +34,11 @@ struct pace_lane {
 
 /* rate: sessions a second, 1..PACE_RATE_MAX. way_ns: how much longer some take than others from here to where the rate
  * counts; it holds there, too, at the price of somewhat less than the rate. NULL when memory is out. */
-struct pace      *pace_new(uint32_t rate, unsigned n_workers, uint64_t way_ns);
-void              pace_free(struct pace *pace); /* NULL is fine; nobody may wait */
+struct pace *pace_new(uint32_t rate, unsigned n_workers, uint64_t way_ns); /* with one reference */
+struct pace *pace_ref(struct pace *pace);
+void         pace_unref(struct pace *pace); /* NULL is fine; with the last one nobody may wait */
+/* From the next slot on. */
+void              pace_set_rate(struct pace *pace, uint32_t rate);
 struct pace_lane *pace_lane(struct pace *pace, unsigned worker);
 
 /* One session may begin now. False: the lane holds a slot, ask again at lane->at_ns. Who is alone and finds a free slot

@@ -1,10 +1,17 @@
 #include "upstream/pool.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <utlist.h>
 
 #include "upstream/balance.h"
+
+/* Those who wait for servers of one backend, whatever configuration they came with. */
+struct crowd {
+    _Atomic uint32_t refs;
+    struct gauge     waiting;
+};
 
 struct pool {
     struct server      **servers; /* owned array, servers are the caller's */
@@ -12,7 +19,8 @@ struct pool {
     struct balance       balance;
     size_t               n_queues; /* of a worker: one, or one for each server where clients wait for their own */
     struct pool_waiter **queues;   /* list heads, n_queues a worker; touched by that worker only */
-    struct gauge         waiting;
+    size_t               n_workers;
+    struct crowd        *crowd; /* one reference */
 };
 
 static bool is_sticky(const struct pool *pool)
@@ -20,7 +28,22 @@ static bool is_sticky(const struct pool *pool)
     return pool->balance.how == BALANCE_SOURCE || pool->balance.how == BALANCE_CLIENT_ID;
 }
 
-struct pool *pool_new(enum conf_balance balance, struct server *const *servers, size_t n, unsigned n_workers)
+static struct crowd *crowd_of(struct pool *before)
+{
+    struct crowd *crowd = before != NULL ? before->crowd : calloc(1, sizeof *crowd);
+    if (crowd != NULL)
+        atomic_fetch_add_explicit(&crowd->refs, 1, memory_order_relaxed);
+    return crowd;
+}
+
+static void crowd_unref(struct crowd *crowd)
+{
+    if (crowd != NULL && atomic_fetch_sub_explicit(&crowd->refs, 1, memory_order_acq_rel) == 1)
+        free(crowd);
+}
+
+struct pool *pool_new(enum conf_balance balance, struct server *const *servers, size_t n, unsigned n_workers,
+                      struct pool *before)
 {
     assert(n >= 1 && n <= POOL_SERVERS_MAX);
     struct pool *pool = calloc(1, sizeof *pool);
@@ -30,8 +53,10 @@ struct pool *pool_new(enum conf_balance balance, struct server *const *servers, 
     pool->n_servers = n;
     pool->n_queues = is_sticky(pool) ? n : 1;
     pool->servers = calloc(n, sizeof(struct server *));
+    pool->n_workers = n_workers;
     pool->queues = calloc(n_workers * pool->n_queues, sizeof(struct pool_waiter *));
-    if (!balanced || pool->servers == NULL || pool->queues == NULL) {
+    pool->crowd = crowd_of(before);
+    if (!balanced || pool->servers == NULL || pool->queues == NULL || pool->crowd == NULL) {
         pool_free(pool);
         return NULL;
     }
@@ -44,7 +69,9 @@ void pool_free(struct pool *pool)
 {
     if (pool == NULL)
         return;
-    assert(pool_n_waiting(pool) == 0);
+    for (size_t i = 0; pool->queues != NULL && i < pool->n_workers * pool->n_queues; i++)
+        assert(pool->queues[i] == NULL);
+    crowd_unref(pool->crowd);
     balance_fini(&pool->balance);
     free(pool->servers);
     free((void *)pool->queues);
@@ -124,7 +151,7 @@ static void join(struct pool *pool, unsigned worker, struct pool_waiter *waiter,
     waiter->waits = true;
     waiter->queue = (uint8_t)queue;
     DL_APPEND(*queue_at(pool, worker, queue), waiter);
-    gauge_add(&pool->waiting);
+    gauge_add(&pool->crowd->waiting);
 }
 
 /* Whoever joins a queue tries once more: a place may have been given back before anybody could see that it waits. */
@@ -146,16 +173,20 @@ void pool_leave(struct pool *pool, unsigned worker, struct pool_waiter *waiter)
 {
     if (!waiter->waits)
         return;
+    struct pool_waiter **first = queue_at(pool, worker, waiter->queue);
+    struct pool_waiter  *head = *first;
+    assert(head != waiter || waiter->prev == waiter || waiter->next != NULL);
+    DL_DELETE(head, waiter);
+    *first = head;
     waiter->waits = false;
-    DL_DELETE(*queue_at(pool, worker, waiter->queue), waiter);
-    gauge_sub(&pool->waiting);
+    gauge_sub(&pool->crowd->waiting);
 }
 
 /* --- giving back --- */
 
 static bool has_waiters(const struct pool *pool)
 {
-    return atomic_load(&pool->waiting.now) != 0;
+    return atomic_load(&pool->crowd->waiting.now) != 0;
 }
 
 bool pool_answered(struct pool *pool, struct lease *lease)
@@ -190,12 +221,12 @@ struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker, 
 
 uint32_t pool_n_waiting(const struct pool *pool)
 {
-    return gauge_now(&pool->waiting);
+    return gauge_now(&pool->crowd->waiting);
 }
 
 struct gauge *pool_waiting_gauge(struct pool *pool)
 {
-    return &pool->waiting;
+    return &pool->crowd->waiting;
 }
 
 bool pool_is_usable(const struct pool *pool)

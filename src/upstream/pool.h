@@ -11,9 +11,12 @@ enum { POOL_SERVERS_MAX = 64 }; /* a bit each in `tried` */
 
 struct pool;
 
-/* The servers stay the caller's and must outlive the pool. n in 1..POOL_SERVERS_MAX. NULL when memory is out. */
-struct pool *pool_new(enum conf_balance balance, struct server *const *servers, size_t n, unsigned n_workers);
-void         pool_free(struct pool *pool); /* NULL is fine; nobody may wait */
+/* The servers stay the caller's and must outlive the pool. n in 1..POOL_SERVERS_MAX. before: the pool of the same
+ * backend in an earlier configuration, with some of these servers, or NULL: whoever gives back a place in one of the
+ * two hears of those who wait in either. NULL when memory is out. */
+struct pool *pool_new(enum conf_balance balance, struct server *const *servers, size_t n, unsigned n_workers,
+                      struct pool *before);
+void         pool_free(struct pool *pool); /* NULL is fine; nobody may wait in it */
 
 /* For pool_waiter.key: the same on every node and after every restart. */
 uint64_t pool_key(const void *bytes, size_t len);
@@ -64,8 +67,9 @@ bool pool_release(struct pool *pool, struct lease *lease) MUST_CHECK;
 /* Each worker has queues of its own, so that no lock is needed; first come, first served in each of them. */
 size_t              pool_n_queues(const struct pool *pool);
 struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker, size_t queue); /* NULL: nobody waits */
-uint32_t            pool_n_waiting(const struct pool *pool);                                   /* in all of them */
-struct gauge       *pool_waiting_gauge(struct pool *pool); /* of them; for its peak */
+/* In all of them, and in those of the pools before it. */
+uint32_t      pool_n_waiting(const struct pool *pool);
+struct gauge *pool_waiting_gauge(struct pool *pool); /* of them; for its peak */
 
 /* At least one server may be tried. */
 bool pool_is_usable(const struct pool *pool);

@@ -21,6 +21,7 @@ struct location {
 };
 
 struct server {
+    _Atomic uint32_t           refs;
     char                      *name; /* owned */
     uint32_t                   initial_weight;
     struct location            locations[LOCATIONS]; /* a ring: one writer, and readers who never wait for it */
@@ -32,7 +33,7 @@ struct server {
     _Atomic(enum server_admin) admin;
     _Atomic uint32_t           weight;
     _Atomic uint32_t           max_connections; /* 0: no limit */
-    uint32_t                   max_pending;     /* the same */
+    _Atomic uint32_t           max_pending;     /* the same */
     _Atomic uint64_t           places;          /* in flight in the lower half, pending in the upper one */
     struct peak                most_in_flight;
     _Atomic uint32_t           failures; /* connects that failed and that the checker has not heard of */
@@ -48,20 +49,27 @@ struct server *server_new(const struct server_settings *settings, enum server_st
         free(server);
         return NULL;
     }
+    atomic_init(&server->refs, 1);
     server_set_identity(server, settings->name);
     server_set_location(server, &settings->address, settings->host);
     atomic_init(&server->backup, settings->backup);
     server->initial_weight = settings->weight;
-    server->max_pending = settings->max_pending;
+    atomic_init(&server->max_pending, settings->max_pending);
     atomic_init(&server->weight, settings->weight);
     atomic_init(&server->max_connections, settings->max_connections);
     atomic_init(&server->state, state);
     return server;
 }
 
-void server_free(struct server *server)
+struct server *server_ref(struct server *server)
 {
-    if (server == NULL)
+    atomic_fetch_add_explicit(&server->refs, 1, memory_order_relaxed);
+    return server;
+}
+
+void server_unref(struct server *server)
+{
+    if (server == NULL || atomic_fetch_sub_explicit(&server->refs, 1, memory_order_acq_rel) > 1)
         return;
     free(server->name);
     free(server);
@@ -195,6 +203,29 @@ void server_set_identity(struct server *server, const char *text)
     atomic_store_explicit(&server->identity, balance_hash(text, strlen(text)), memory_order_relaxed);
 }
 
+static bool is_same_text(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+bool server_configure(struct server *server, const struct server_settings *was, const struct server_settings *now)
+{
+    if (now->weight != was->weight) {
+        server->initial_weight = now->weight;
+        server_set_weight(server, now->weight);
+    }
+    if (now->max_connections != was->max_connections)
+        server_set_max_connections(server, now->max_connections);
+    if (now->backup != was->backup)
+        server_set_backup(server, now->backup);
+    atomic_store_explicit(&server->max_pending, now->max_pending, memory_order_relaxed);
+    if (addr_same(&now->address, &was->address) && is_same_text(now->host, was->host))
+        return false;
+    const struct addr before = server_address(server);
+    server_set_location(server, &now->address, now->host);
+    return !addr_same(&now->address, &before);
+}
+
 bool server_is_usable(const struct server *server)
 {
     return server_has_address(server) && server_state(server) != SERVER_DOWN && server_admin(server) == SERVER_READY &&
@@ -233,7 +264,7 @@ uint32_t server_pending(const struct server *server)
 
 uint32_t server_max_pending(const struct server *server)
 {
-    return server->max_pending;
+    return atomic_load_explicit(&server->max_pending, memory_order_relaxed);
 }
 
 uint32_t server_most_in_flight(const struct server *server)
@@ -248,7 +279,7 @@ void server_forget_peak(struct server *server)
 
 static bool is_room_in(const struct server *server, uint64_t places)
 {
-    uint32_t most = server_max_connections(server), most_pending = server->max_pending;
+    uint32_t most = server_max_connections(server), most_pending = server_max_pending(server);
     return (most == 0 || in_flight_of(places) < most) && (most_pending == 0 || pending_of(places) < most_pending);
 }
 

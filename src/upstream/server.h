@@ -43,9 +43,14 @@ struct server_settings {
     bool        backup;          /* used only when no other server of its pool is usable */
 };
 
-/* NULL when memory is out. Free with server_free() once no pool holds it. */
+/* With one reference; give it back once no pool of yours holds it. NULL when memory is out. */
 struct server *server_new(const struct server_settings *settings, enum server_state state);
-void           server_free(struct server *server); /* NULL is fine */
+struct server *server_ref(struct server *server);
+void           server_unref(struct server *server); /* NULL is fine */
+/* A later configuration of the same server: what it says otherwise than `was` did is set, in whatever an operator or
+ * DNS had set; the rest stays. True: it has another address now, or none until DNS knows. One thread, that which sets
+ * addresses. */
+bool server_configure(struct server *server, const struct server_settings *was, const struct server_settings *now);
 
 const char       *server_name(const struct server *server);
 bool              server_is_backup(const struct server *server);

@@ -61,9 +61,10 @@ struct bucket {
 };
 
 struct sources {
-    uint8_t       key[SIPHASH_KEY_BYTES];
-    uint32_t      n_buckets;
-    struct bucket buckets[];
+    _Atomic uint32_t refs;
+    uint8_t          key[SIPHASH_KEY_BYTES];
+    uint32_t         n_buckets;
+    struct bucket    buckets[];
 };
 
 /* What is looked for. */
@@ -111,12 +112,20 @@ struct sources *sources_new(uint32_t entries, const uint8_t key[SIPHASH_KEY_BYTE
         return NULL;
     memcpy(t->key, key, sizeof t->key);
     t->n_buckets = n;
+    atomic_init(&t->refs, 1);
     return t;
 }
 
-void sources_free(struct sources *t)
+struct sources *sources_ref(struct sources *t)
 {
-    free(t);
+    atomic_fetch_add_explicit(&t->refs, 1, memory_order_relaxed);
+    return t;
+}
+
+void sources_unref(struct sources *t)
+{
+    if (t != NULL && atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) == 1)
+        free(t);
 }
 
 /* ---- addresses ---- */

@@ -21,8 +21,9 @@ struct sources;
 
 /* entries: a power of two, at least SOURCES_BUCKET. The key is secret and random, so that nobody can choose sources
  * that meet in one place. NULL when memory is out. */
-struct sources *sources_new(uint32_t entries, const uint8_t key[SIPHASH_KEY_BYTES]);
-void            sources_free(struct sources *t); /* NULL is fine */
+struct sources *sources_new(uint32_t entries, const uint8_t key[SIPHASH_KEY_BYTES]); /* with one reference */
+struct sources *sources_ref(struct sources *t);
+void            sources_unref(struct sources *t); /* NULL is fine */
 
 struct source_limits {
     uint32_t connections; /* at a time; 0: any number */

@@ -22,7 +22,7 @@ static void check_print(const struct conf *conf)
     FUZZ_CHECK(strcmp(first, second) == 0);
     free(first);
     free(second);
-    conf_free(again);
+    conf_unref(again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (conf != NULL)
         check_print(conf);
     conf_errors_free(&errors);
-    conf_free(conf);
+    conf_unref(conf);
     free(text);
     return 0;
 }

@@ -23,7 +23,7 @@ static void check_loads(const char *text)
         (void)fprintf(stderr, "%s\n%s\n", text, errors.list->text);
     FUZZ_CHECK(conf != NULL);
     conf_errors_free(&errors);
-    conf_free(conf);
+    conf_unref(conf);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

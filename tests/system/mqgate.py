@@ -181,12 +181,8 @@ class Gate:
     def __init__(self, configuration, directory, *, nofile=None, wait=True):
         directory.mkdir(parents=True, exist_ok=True)
         self.control_path = directory / "control"
-        if isinstance(configuration, dict):
-            group = {"control_socket": str(self.control_path), **configuration.get("global", {})}
-            configuration = {**configuration, "global": {k: v for k, v in group.items() if v is not None}}
-        text = configuration if isinstance(configuration, str) else conf_text(configuration)
         self.file = directory / "mqgate.conf"
-        self.file.write_text(text, encoding="utf-8")
+        text = self.configure(configuration)
         self._errors = directory / "stderr"
         self._over = False
 
@@ -206,6 +202,22 @@ class Gate:
             except AssertionError as e:
                 self.kill()
                 raise AssertionError(f"mqgate did not start: {self.stderr()}\n{text}") from e
+
+    def configure(self, configuration):
+        """Writes the file, to be read at the start and by a reload."""
+        if isinstance(configuration, dict):
+            group = {"control_socket": str(self.control_path), **configuration.get("global", {})}
+            configuration = {**configuration, "global": {k: v for k, v in group.items() if v is not None}}
+        text = configuration if isinstance(configuration, str) else conf_text(configuration)
+        self.file.write_text(text, encoding="utf-8")
+        return text
+
+    def reload(self, configuration):
+        """Goes over to it; what the answer says beside that."""
+        self.configure(configuration)
+        answer = self.control("reload")
+        assert answer.startswith("Reloaded.\n"), answer
+        return answer.removeprefix("Reloaded.\n").strip()
 
     def _wait_for_its_loop(self):
         """GCC's ThreadSanitizer may lose a signal that comes between "ready" and the first turn of the loop; without it

@@ -81,11 +81,11 @@ static bool servers(void)
     while (n < ARRAY_LEN(all) && (all[n] = server_new(&settings, SERVER_UP)) != NULL)
         n++;
     if (n == ARRAY_LEN(all))
-        pool = pool_new(BALANCE_LEASTCONN, all, n, 2);
+        pool = pool_new(BALANCE_LEASTCONN, all, n, 2, NULL);
     bool done = pool != NULL && pick_and_wait(pool);
     pool_free(pool);
     while (n > 0)
-        server_free(all[--n]);
+        server_unref(all[--n]);
     return done;
 }
 
@@ -101,7 +101,7 @@ static bool sources(void)
     (void)EXPECT(sources_take(t, &client, &one, 1000, &place) == SOURCE_LET_IN);
     (void)EXPECT(sources_take(t, &client, &one, 1000, &none) == SOURCE_TOO_MANY);
     sources_give(t, place, 1000);
-    sources_free(t);
+    sources_unref(t);
     return true;
 }
 

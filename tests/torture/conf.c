@@ -92,7 +92,7 @@ static bool good_text(void)
     bool               done = conf != NULL;
     if (done)
         (void)EXPECT(conf->n_listeners == BACKENDS && conf->listeners[1].backend == &conf->backends[1]);
-    conf_free(conf);
+    conf_unref(conf);
     return done;
 }
 
@@ -106,7 +106,7 @@ static bool good_file(void)
     struct conf_errors errors = {0};
     struct conf       *conf = loaded(conf_load("large.conf", &errors), &errors);
     bool               done = conf != NULL;
-    conf_free(conf);
+    conf_unref(conf);
     return done;
 }
 
@@ -161,7 +161,7 @@ static bool print(void)
         abort();
     bool done = conf != NULL && conf_print(conf, to) == 0;
     (void)fclose(to);
-    conf_free(conf);
+    conf_unref(conf);
     return done;
 }
 

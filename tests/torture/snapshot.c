@@ -30,11 +30,10 @@ static bool build_and_hold(struct conf **conf, struct stats *stats, struct tls_t
     struct err          err = {0};
     if (log.ring == NULL)
         return false;
-    struct snapshot *snap = snapshot_build(*conf, stats, tickets, &log, &err);
+    struct snapshot *snap = snapshot_build(*conf, NULL, stats, tickets, &log, &err);
     log_ring_free(log.ring);
     if (snap == NULL)
         return reported(&err);
-    *conf = NULL; /* the snapshot's now */
     (void)EXPECT(!snapshot_is_healthy(snap));
     snapshot_unref(snapshot_ref(snap));
     snapshot_unref(snap);
@@ -53,7 +52,7 @@ static bool build(void)
     conf_errors_free(&errors);
     tls_tickets_free(tickets);
     stats_free(stats);
-    conf_free(conf);
+    conf_unref(conf);
     return done;
 }
 

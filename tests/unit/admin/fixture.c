@@ -34,8 +34,9 @@ void fixture_snapshot(struct fixture *f)
     ck_assert_msg(f->conf != NULL, "%s", errors.list != NULL ? errors.list->text : "out of memory");
     f->stats = stats_new(2);
     f->tickets = tls_tickets_new(&err);
-    f->snap = snapshot_build(f->conf, f->stats, f->tickets, &f->log, &err);
+    f->snap = snapshot_build(f->conf, NULL, f->stats, f->tickets, &f->log, &err);
     ck_assert_msg(f->snap != NULL, "%s", err.text);
+    conf_unref(f->conf); /* the snapshot has its own reference */
     f->listener = f->snap->listeners;
     f->servers = f->snap->backends[0].servers;
     for (size_t i = 0; i < N_SERVERS; i++)
@@ -52,6 +53,7 @@ void fixture_check(struct fixture *f)
 {
     f->health = health_new(f->loop, f->snap, &f->log, (struct health_listener){NULL, NULL});
     ck_assert_ptr_nonnull(f->health);
+    health_begin(f->health, NULL);
     f->view.health = f->health;
     while (health_report(f->health, 0, 0)->checks == 0 || health_report(f->health, 0, 1)->checks == 0)
         ev_run(f->loop, EVRUN_ONCE);
@@ -73,7 +75,7 @@ static int listen_somewhere(struct addr *at)
     struct err  err = {0};
     int         fd;
     ck_assert(addr_parse("127.0.0.1:0", &loopback));
-    ck_assert_msg(listener_open(&loopback, 256, &fd, 1, &err) == 0, "%s", err.text);
+    ck_assert_msg(listener_open(&loopback, false, 256, &fd, 1, &err) == 0, "%s", err.text);
     *at = sock_local(fd);
     return fd;
 }

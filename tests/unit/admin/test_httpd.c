@@ -423,7 +423,7 @@ static struct peer *adopted_peer(bool health_only)
     struct addr from, port = f.at;
     struct err  err = {0};
     ck_assert(addr_parse("127.0.0.1:0", &from));
-    ck_assert_msg(listener_open(&from, 1, &listening, 1, &err) == 0, "%s", err.text);
+    ck_assert_msg(listener_open(&from, false, 1, &listening, 1, &err) == 0, "%s", err.text);
     f.at = sock_local(listening);
     struct peer *peer = peer_open(&f);
     f.at = port;

@@ -18,7 +18,7 @@ TCase *options_case(void);
 /* With these servers in the backend. */
 #define SERVERS(list)  GOOD_LISTENERS "backends = ({ name = \"b\"; servers = (" list "); });"
 
-/* The text must load; the errors are shown when it does not. Free with conf_free(). */
+/* The text must load; the errors are shown when it does not. Free with conf_unref(). */
 struct conf *load_good(const char *text);
 /* Every error of the text, a line each, without the "t:" that they begin with; "" for none. Free with free(). */
 char *errors_of(const char *text);

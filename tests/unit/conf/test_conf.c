@@ -25,7 +25,7 @@ char *errors_of(const char *text)
         (void)fprintf(to, "%s\n", e->text + 2);
     ck_assert_int_eq(fclose(to), 0);
     conf_errors_free(&errors);
-    conf_free(conf);
+    conf_unref(conf);
     return all;
 }
 

@@ -235,7 +235,7 @@ START_TEST(port_0_is_the_kernels_choice_and_never_taken_twice)
 {
     struct conf *conf = load_good(LISTENER("}, { name = \"m\"; bind = [ \"1.2.3.4:0\", \"1.2.3.4:0\" ]; protocol = "
                                            "\"tcp\"; backend = \"b\"; ") "admin: { bind = \"1.2.3.4:0\"; };");
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 

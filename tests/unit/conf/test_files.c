@@ -68,7 +68,7 @@ static const char *file_errors(const char *name)
         all[len] = '\0';
     }
     conf_errors_free(&errors);
-    conf_free(conf);
+    conf_unref(conf);
     return all;
 }
 
@@ -137,7 +137,7 @@ static void check_print_loads_again(const struct conf *conf)
     ck_assert_str_eq(first, second);
     free(first);
     free(second);
-    conf_free(again);
+    conf_unref(again);
 }
 
 START_TEST(every_example_loads_and_prints_to_the_same)
@@ -150,7 +150,7 @@ START_TEST(every_example_loads_and_prints_to_the_same)
         struct conf       *conf = conf_load(found.gl_pathv[i], &errors);
         ck_assert_msg(conf != NULL, "%s", errors.list != NULL ? errors.list->text : "out of memory");
         check_print_loads_again(conf);
-        conf_free(conf);
+        conf_unref(conf);
     }
     globfree(&found);
 }
@@ -163,7 +163,7 @@ START_TEST(any_text_is_printed_so_that_it_loads_again)
                                        "  alpn = [ \"\\x01\\n\\x7f\" ]; });");
     ck_assert_str_eq(conf->global.node, "a\"b\\c gr\xc3\xbc\xc3\x9f ${x} # // /* @");
     check_print_loads_again(conf);
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 
@@ -174,7 +174,7 @@ START_TEST(a_print_that_cannot_be_written_says_so)
     ck_assert_ptr_nonnull(full);
     ck_assert_int_eq(conf_print(conf, full), -1);
     (void)fclose(full);
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 

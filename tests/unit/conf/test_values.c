@@ -107,7 +107,7 @@ START_TEST(what_is_not_written_has_its_default)
     ck_assert_uint_eq(b->tries, 3);
     ck_assert_str_eq(addr_format(&conf->admin.bind, text), "0.0.0.0:8080");
     ck_assert_uint_eq(conf->admin.stats_allow.n, 5);
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 
@@ -159,7 +159,7 @@ START_TEST(a_listener_that_tells_clients_apart_has_one_backend_or_one_for_each_p
     ck_assert(conf_has_admin(conf));
     conf->listeners[1].admin = false;
     ck_assert(!conf_has_admin(conf));
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 
@@ -196,7 +196,7 @@ START_TEST(what_is_written_is_taken_in_any_order)
     ck_assert(!addr_is_set(&conf->admin.bind));
     ck_assert_int_eq(conf->admin.healthy_when, HEALTHY_ANY);
     ck_assert_uint_eq(conf->admin.stats_auth.n, 1);
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 
@@ -226,8 +226,8 @@ START_TEST(strings_take_in_the_environment)
         char        *again_text = printed(conf);
         struct conf *again = load_good(again_text);
         ck_assert_str_eq(again->global.node, cases[i].meant);
-        conf_free(conf);
-        conf_free(again);
+        conf_unref(conf);
+        conf_unref(again);
         free(again_text);
     }
 }
@@ -315,7 +315,7 @@ START_TEST(a_host_name_is_kept_to_be_looked_up)
     ck_assert_str_eq(s[1].host, "broker.example.");
     ck_assert_uint_eq(s[1].port, 1883);
     ck_assert_uint_eq(s[1].weight, 7);
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 
@@ -336,7 +336,7 @@ START_TEST(an_srv_record_stands_for_sixteen_servers_and_prints_as_one)
     ck_assert_ptr_nonnull(strstr(text, "name = \"emqx\";"));
     ck_assert_ptr_null(strstr(text, "emqx1"));
     free(text);
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 

@@ -35,7 +35,7 @@ struct made make(const char *haproxy)
 
 void made_free(struct made *made)
 {
-    conf_free(made->conf);
+    conf_unref(made->conf);
     free(made->text);
     free(made->remarks);
 }

@@ -36,11 +36,18 @@ START_TEST(nothing_set_is_nothing_due)
 }
 END_TEST
 
-START_TEST(a_duration_is_added_once)
+START_TEST(what_is_set_stays_when_others_are_merged)
 {
-    struct deadlines all = all_of((const uint32_t[]){7, 8, 7, 8, 7}, 5);
-    ck_assert_uint_eq(all.n_lists, 2);
+    struct deadlines all = all_of((const uint32_t[]){7, 8}, 2), more = all_of((const uint32_t[]){9, 8}, 2);
+    struct deadline  old = {0}, new = {0};
+    deadline_set(&all, &old, 8, START_MS);
+    deadlines_merge(&all, &more);
+    ck_assert_ptr_null(more.lists);
+    deadline_set(&all, &new, 9, START_MS);
+    ck_assert_ptr_eq(deadlines_take_due(&all, START_MS + 10), &old);
+    ck_assert_ptr_eq(deadlines_take_due(&all, START_MS + 10), &new);
     deadlines_fini(&all);
+    deadlines_fini(&more);
 }
 END_TEST
 
@@ -192,7 +199,7 @@ int main(void)
     Suite *suite = suite_create("engine");
     TCase *tc = tcase_create("deadline");
     tcase_add_test(tc, nothing_set_is_nothing_due);
-    tcase_add_test(tc, a_duration_is_added_once);
+    tcase_add_test(tc, what_is_set_stays_when_others_are_merged);
     tcase_add_test(tc, a_deadline_is_due_exactly_once_and_never_early);
     tcase_add_test(tc, what_is_due_comes_in_order_of_time_across_durations);
     tcase_add_test(tc, a_deadline_set_again_is_replaced);

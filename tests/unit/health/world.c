@@ -52,9 +52,10 @@ void world_start(void)
         w.snap_servers[i].conf = &w.servers[i];
         w.snap_servers[i].live = w.live[i];
     }
-    w.snap_backend.pool = pool_new(BALANCE_LOCAL_FIRST, w.live, w.backend.n_servers, 1);
+    w.snap_backend.pool = pool_new(BALANCE_LOCAL_FIRST, w.live, w.backend.n_servers, 1, NULL);
     ck_assert_ptr_nonnull(w.snap_backend.pool);
     w.health = health_new(w.loop, &w.snap, &w.log, (struct health_listener){count_change, &w.n_changes});
+    health_begin(w.health, NULL);
     ck_assert_ptr_nonnull(w.health);
 }
 
@@ -66,7 +67,7 @@ void world_close(void)
         fake_close(&w.fakes[i]);
     pool_free(w.snap_backend.pool);
     for (size_t i = 0; i < SERVERS_MAX; i++)
-        server_free(w.live[i]);
+        server_unref(w.live[i]);
     log_ring_free(w.log.ring);
     ev_loop_destroy(w.loop);
     ck_assert_uint_eq(descriptors_open(), w.n_fds);

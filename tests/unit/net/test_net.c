@@ -27,7 +27,7 @@ static struct addr listen_on(const char *text, int *fds, unsigned n)
 {
     struct addr at = address(text);
     struct err  err = {0};
-    ck_assert_msg(listener_open(&at, BACKLOG, fds, n, &err) == 0, "%s", err.text);
+    ck_assert_msg(listener_open(&at, false, BACKLOG, fds, n, &err) == 0, "%s", err.text);
     return sock_local(fds[0]);
 }
 
@@ -126,12 +126,12 @@ START_TEST(an_address_that_is_taken_is_an_error_that_names_it)
     struct addr at = listen_on(_i == 0 ? "127.0.0.1:0" : "0.0.0.0:0", first, 2);
     unsigned    n_open = descriptors_open();
     struct addr again = addr_from_ip4((const uint8_t[]){127, 0, 0, 1}, addr_port(&at));
-    ck_assert_int_eq(listener_open(&again, BACKLOG, second, 2, &err), -1);
+    ck_assert_int_eq(listener_open(&again, false, BACKLOG, second, 2, &err), -1);
     ck_assert_msg(strstr(err.text, addr_format(&again, text)) != NULL, "%s", err.text);
     ck_assert_msg(strstr(err.text, "in use") != NULL, "%s", err.text);
     ck_assert_uint_eq(descriptors_open(), n_open);
     close_all(first, 2);
-    ck_assert_int_eq(listener_open(&again, BACKLOG, second, 2, &err), 0);
+    ck_assert_int_eq(listener_open(&again, false, BACKLOG, second, 2, &err), 0);
     close_all(second, 2);
 }
 END_TEST
@@ -143,12 +143,12 @@ START_TEST(an_address_is_free_again_while_its_old_connections_live)
     struct err  err = {0};
     int         client = connect_from(&at, NULL), conn = accept_one(old[0], &peer);
     sock_close(old[0]);
-    ck_assert_msg(listener_open(&at, BACKLOG, again, 1, &err) == 0, "%s", err.text);
+    ck_assert_msg(listener_open(&at, false, BACKLOG, again, 1, &err) == 0, "%s", err.text);
     sock_close(conn); /* this side ends first, so that TIME_WAIT is at the listener's address */
     ck_assert_int_eq(read_error(client), 0);
     sock_close(client);
     sock_close(again[0]);
-    ck_assert_msg(listener_open(&at, BACKLOG, again, 1, &err) == 0, "%s", err.text);
+    ck_assert_msg(listener_open(&at, false, BACKLOG, again, 1, &err) == 0, "%s", err.text);
     sock_close(again[0]);
 }
 END_TEST
@@ -159,7 +159,7 @@ START_TEST(an_address_of_another_machine_is_an_error_that_names_it)
     struct err  err = {0};
     struct addr at = address("192.0.2.1:1883"); /* TEST-NET-1, RFC 5737 */
     unsigned    n_open = descriptors_open();
-    ck_assert_int_eq(listener_open(&at, BACKLOG, fds, 1, &err), -1);
+    ck_assert_int_eq(listener_open(&at, false, BACKLOG, fds, 1, &err), -1);
     ck_assert_str_eq(err.text, "listen on 192.0.2.1:1883: Cannot assign requested address");
     ck_assert_uint_eq(descriptors_open(), n_open);
 }
@@ -172,7 +172,7 @@ START_TEST(a_listener_that_cannot_have_all_its_sockets_keeps_none)
     struct addr at = address("127.0.0.1:0");
     unsigned    n_open = descriptors_open();
     descriptors_allow((unsigned)_i);
-    ck_assert_int_eq(listener_open(&at, BACKLOG, fds, 8, &err), -1);
+    ck_assert_int_eq(listener_open(&at, false, BACKLOG, fds, 8, &err), -1);
     descriptors_allow_all();
     ck_assert_str_eq(err.text, "listen on 127.0.0.1:0: Too many open files");
     ck_assert_uint_eq(descriptors_open(), n_open);
@@ -186,7 +186,7 @@ START_TEST(ipv4_and_ipv6_wildcards_stand_side_by_side)
     struct addr peer, at4 = listen_on("0.0.0.0:0", v4, 2), at6 = address("[::]:0");
     struct err  err = {0};
     addr_set_port(&at6, addr_port(&at4));
-    ck_assert_msg(listener_open(&at6, BACKLOG, v6, 2, &err) == 0, "%s", err.text);
+    ck_assert_msg(listener_open(&at6, false, BACKLOG, v6, 2, &err) == 0, "%s", err.text);
     close_all(v4 + 1, 1);
     close_all(v6 + 1, 1);
     struct addr to4 = addr_from_ip4((const uint8_t[]){127, 0, 0, 1}, addr_port(&at4)), to6 = address("[::1]:0");
@@ -312,7 +312,7 @@ START_TEST(a_connection_that_met_itself_is_told_from_one_to_somebody)
     ck_assert(!sock_met_itself(other, &there));
     sock_close(other);
     sock_close(listener);
-    ck_assert_int_eq(listener_open(&any, BACKLOG, &self, 1, NULL), 0);
+    ck_assert_int_eq(listener_open(&any, false, BACKLOG, &self, 1, NULL), 0);
     any = sock_local(self); /* a port that nobody has, once this is closed */
     sock_close(self);
     self = connect_from(&any, &any);

@@ -75,8 +75,10 @@ static struct conf *conf_from(const char *text)
 static struct snapshot *live_from(const char *text)
 {
     struct err       err = {0};
-    struct snapshot *snap = snapshot_build(conf_from(text), stats, tickets, &lines, &err);
+    struct conf     *conf = conf_from(text);
+    struct snapshot *snap = snapshot_build(conf, NULL, stats, tickets, &lines, &err);
     ck_assert_msg(snap != NULL, "%s", err.text);
+    conf_unref(conf);
     return snap;
 }
 
@@ -188,11 +190,11 @@ START_TEST(a_failure_names_the_section_and_leaves_the_configuration_to_its_owner
     };
     struct err   err = {0};
     struct conf *conf = conf_from(cases[_i].text);
-    ck_assert_ptr_null(snapshot_build(conf, stats, tickets, &lines, &err));
+    ck_assert_ptr_null(snapshot_build(conf, NULL, stats, tickets, &lines, &err));
     ck_assert_msg(strncmp(err.text, cases[_i].section, strlen(cases[_i].section)) == 0, "%s", err.text);
     ck_assert_msg(strstr(err.text, cases[_i].file) != NULL, "%s", err.text);
     ck_assert_str_eq(conf->listeners[0].name, "l");
-    conf_free(conf);
+    conf_unref(conf);
 }
 END_TEST
 

@@ -16,7 +16,7 @@ struct farm farm_of(enum conf_balance balance, size_t n, const struct server_set
         farm.servers[i] = server_new(&own, SERVER_UP);
         ck_assert_ptr_nonnull(farm.servers[i]);
     }
-    farm.pool = pool_new(balance, farm.servers, n, FARM_WORKERS);
+    farm.pool = pool_new(balance, farm.servers, n, FARM_WORKERS, NULL);
     ck_assert_ptr_nonnull(farm.pool);
     return farm;
 }
@@ -25,7 +25,7 @@ void farm_fini(struct farm *farm)
 {
     pool_free(farm->pool);
     for (size_t i = 0; i < farm->n; i++)
-        server_free(farm->servers[i]);
+        server_unref(farm->servers[i]);
 }
 
 size_t farm_pick(struct farm *farm, uint64_t tried, uint64_t key)

@@ -67,7 +67,7 @@ static struct crowd crowd_of(uint32_t rate, unsigned n_workers)
 
 static void crowd_fini(struct crowd *c)
 {
-    pace_free(c->pace);
+    pace_unref(c->pace);
     free(c->begun.at);
 }
 
@@ -197,7 +197,7 @@ START_TEST(who_comes_when_a_slot_is_free_does_not_wait)
     ck_assert(!pace_take(other, START));
     ck_assert(pace_take(other, other->at_ns));
     ck_assert(pace_take(lane, other->at_ns + SECOND / 5));
-    pace_free(p);
+    pace_unref(p);
 }
 END_TEST
 
@@ -211,7 +211,7 @@ START_TEST(a_slot_that_is_held_serves_whoever_comes_in_time)
     ck_assert(!pace_take(lane, at - 1));
     ck_assert_uint_eq(lane->at_ns, at);
     ck_assert(pace_take(lane, at + PACE_SLACK_NS));
-    pace_free(p);
+    pace_unref(p);
 }
 END_TEST
 
@@ -268,7 +268,7 @@ START_TEST(the_highest_rate_is_reached)
     }
     ck_assert_uint_le(n, PACE_RATE_MAX);
     ck_assert_uint_ge(n, PACE_RATE_MAX / 100 * 94);
-    pace_free(p);
+    pace_unref(p);
 }
 END_TEST
 
@@ -293,7 +293,7 @@ START_TEST(who_waits_first_is_first_and_all_are_counted)
     ck_assert_ptr_eq(other->first, &waiters[3]);
     pace_leave(other, &waiters[3]);
     ck_assert_uint_eq(pace_n_waiting(p), 0);
-    pace_free(p);
+    pace_unref(p);
 }
 END_TEST
 
@@ -345,7 +345,7 @@ START_TEST(threads_together_keep_to_the_rate)
     qsort(all.at, all.n, sizeof *all.at, by_time);
     ck_assert_uint_le(most_in_a_second(&all), RATE);
     free(all.at);
-    pace_free(r.pace);
+    pace_unref(r.pace);
 }
 END_TEST
 

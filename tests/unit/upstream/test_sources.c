@@ -94,7 +94,7 @@ START_TEST(an_entry_tells_of_its_source)
     ck_assert_uint_eq(found(t, at("192.0.2.1"), START + 10001).expires_ms, 24999);
     ck_assert_uint_eq(found(t, at("192.0.2.1"), START + 3600 * 1000).expires_ms, 0);
     ck_assert_uint_eq(used(t, START), 1);
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -118,7 +118,7 @@ START_TEST(past_its_limits_a_source_is_not_let_in_and_not_counted)
     ck_assert_uint_eq(found(t, b, START).connections_ever, 3);
     ck_assert_uint_eq(found(t, b, START).refused, 1);
     ck_assert_int_eq(take(t, b, three_a_second, START + 1500, &place), SOURCE_LET_IN);
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -137,7 +137,7 @@ START_TEST(a_64_is_one_source_and_families_do_not_meet)
         struct sources *t = table_of(64);
         come_and_go(t, at(pairs[i].one), START);
         ck_assert_msg(knows(t, at(pairs[i].other), START) == pairs[i].same, "%s", pairs[i].other);
-        sources_free(t);
+        sources_unref(t);
     }
     struct sources *t = table_of(64);
     char            text[ADDR_TEXT_MAX];
@@ -146,7 +146,7 @@ START_TEST(a_64_is_one_source_and_families_do_not_meet)
     come_and_go(t, at("2001:db8:1:2::99"), START);
     struct source s = found(t, at("2001:db8:1:2::5"), START);
     ck_assert_str_eq(addr_format_ip(&s.address, text), "2001:db8:1:2::");
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -167,7 +167,7 @@ START_TEST(where_there_is_no_place_a_source_is_let_in_and_not_counted)
     ck_assert_uint_eq(s.connections_ever, 1);
     ck_assert_uint_eq(s.refused, 0);
     ck_assert_uint_eq(s.rate, 1);
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -182,7 +182,7 @@ START_TEST(the_longest_silent_source_gives_way)
         for (uint32_t i = 0; i < SOURCES_BUCKET; i++)
             ck_assert_int_eq(knows(t, nth(i), START + 12000), i == 5 || (i ^ 5) > n);
     }
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -193,7 +193,7 @@ START_TEST(an_entry_is_shown_for_half_a_minute_and_never_again)
     ck_assert_uint_eq(used(t, START + SOURCES_SILENT_MS - 1), 1);
     for (uint64_t s = SOURCES_SILENT_MS / 1000; s < 10000; s++) /* a word knows time modulo 4096 seconds */
         ck_assert_uint_eq(used(t, START + s * 1000), 0);
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -205,7 +205,7 @@ START_TEST(a_clock_that_is_behind_replaces_nobody)
         come_and_go(t, nth(i), START);
     ck_assert_int_eq(take(t, nth(99), unlimited, START - 1500, &place), SOURCE_UNTRACKED);
     ck_assert_uint_eq(used(t, START - 1500), SOURCES_BUCKET);
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -221,7 +221,7 @@ START_TEST(no_number_of_sources_makes_the_table_grow)
     }
     ck_assert_uint_eq(n, ENTRIES); /* each was taken once, and no time has passed */
     ck_assert_uint_eq(used(t, START), sources_size(t));
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -233,7 +233,7 @@ START_TEST(past_what_can_be_counted_of_one_source_it_is_let_in)
         place = let_in(t, nth(1), START);
     ck_assert_int_eq(take(t, nth(1), unlimited, START, &place), SOURCE_UNTRACKED);
     ck_assert_uint_eq(found(t, nth(1), START).connections, SOURCES_CONNECTIONS);
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -256,7 +256,7 @@ START_TEST(who_has_no_connections_can_be_forgotten)
     ck_assert_uint_eq(used(t, START), 4);
     ck_assert_uint_eq(found(t, nth(1), START).connections, 1);
     sources_give(t, place, START);
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -271,7 +271,7 @@ START_TEST(an_entry_is_forgotten_only_as_it_was_seen)
     ck_assert(!sources_forget(t, &seen, START + 1000));
     ck_assert(forget(t, nth(1), START + 1000));
     ck_assert(!sources_forget(t, &seen, START + 1000));
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -287,7 +287,7 @@ START_TEST(a_forgotten_source_begins_anew)
         sources_give(t, place, now_ms);
         ck_assert(forget(t, nth(1), now_ms));
     }
-    sources_free(t);
+    sources_unref(t);
 }
 END_TEST
 
@@ -338,7 +338,7 @@ START_TEST(many_threads_never_hold_more_than_the_limit_of_a_source)
     ck_assert_uint_eq(s.connections_ever, THREADS * ROUNDS - atomic_load(&c.refused));
     ck_assert_uint_eq(s.refused, atomic_load(&c.refused));
     ck_assert_uint_eq(used(c.t, START), 1);
-    sources_free(c.t);
+    sources_unref(c.t);
 }
 END_TEST
 
@@ -401,7 +401,7 @@ START_TEST(places_change_hands_among_threads_and_none_is_lost)
     for (uint32_t who = 0; who < 2 * SOURCES_BUCKET; who++)
         ck_assert(!knows(c.t, nth(who), end_ms) || found(c.t, nth(who), end_ms).connections == 0);
     ck_assert_uint_eq(used(c.t, end_ms + 60 * 1000), 0);
-    sources_free(c.t);
+    sources_unref(c.t);
 }
 END_TEST
 
@@ -444,7 +444,7 @@ START_TEST(a_new_source_that_comes_to_all_threads_at_once_is_one_source)
     run_threads(rush_in, &r);
     ck_assert_uint_ge(atomic_load(&r.let_in), RUSHES);
     (void)pthread_barrier_destroy(&r.together);
-    sources_free(r.t);
+    sources_unref(r.t);
 }
 END_TEST
 

@@ -40,8 +40,8 @@ START_TEST(a_state_says_who_may_be_tried_and_who_is_healthy)
         ck_assert(server_is_healthy(server) == cases[i].healthy);
         ck_assert_str_eq(server_state_names[cases[i].state], cases[i].name);
     }
-    server_free(server);
-    server_free(NULL);
+    server_unref(server);
+    server_unref(NULL);
 }
 END_TEST
 
@@ -53,7 +53,7 @@ START_TEST(a_server_keeps_its_own_name)
     name[0] = 'x';
     ck_assert_str_eq(server_name(server), "b1");
     ck_assert(server_is_backup(server));
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -67,11 +67,11 @@ START_TEST(places_end_at_the_limit_and_come_back)
     ck_assert_uint_eq(server_in_flight(server), 2);
     server_give_place(server, true);
     ck_assert(server_take_place(server));
-    server_free(server);
+    server_unref(server);
     server = make_server("b2", &none, SERVER_UP);
     for (int i = 0; i < 100000; i++)
         ck_assert(server_take_place(server));
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -95,7 +95,7 @@ START_TEST(a_server_that_owes_answers_is_full)
     server_give_place(server, true);
     ck_assert_uint_eq(server_pending(server), 0);
     ck_assert_uint_eq(server_in_flight(server), 2);
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -109,7 +109,7 @@ START_TEST(the_peak_begins_anew_with_what_is_there)
     ck_assert_uint_eq(server_most_in_flight(server), 3);
     server_forget_peak(server);
     ck_assert_uint_eq(server_most_in_flight(server), 2);
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -130,7 +130,7 @@ START_TEST(an_operator_takes_a_server_out_and_puts_it_back)
     ck_assert(server_is_usable(server));
     ck_assert_uint_eq(server_weight(server), 7);
     ck_assert_uint_eq(server_initial_weight(server), 100);
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -148,7 +148,7 @@ START_TEST(a_limit_set_at_run_time_holds_from_then_on)
     ck_assert_uint_eq(server_most_in_flight(server), 3);
     server_set_max_connections(server, 0);
     ck_assert(server_take_place(server));
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -163,7 +163,7 @@ START_TEST(an_address_set_at_run_time_is_the_next_one_told)
     server_set_address(server, &other);
     at = server_address(server);
     ck_assert_str_eq(addr_format(&at, text), "[::1]:1884");
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -183,7 +183,7 @@ START_TEST(a_server_without_an_address_is_not_tried)
     server_set_location(server, &(struct addr){0}, "");
     ck_assert(!server_is_usable(server));
     ck_assert_str_eq(server_host(server, host), "");
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -234,7 +234,7 @@ START_TEST(a_place_is_read_whole_while_it_changes)
         ck_assert_str_eq(host, other);
     }
     ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    server_free(m.server);
+    server_unref(m.server);
 }
 END_TEST
 
@@ -247,7 +247,7 @@ START_TEST(failures_are_told_once)
     server_note_failure(server);
     ck_assert_uint_eq(server_take_failures(server), 2);
     ck_assert_uint_eq(server_take_failures(server), 0);
-    server_free(server);
+    server_unref(server);
 }
 END_TEST
 
@@ -301,7 +301,7 @@ START_TEST(many_threads_never_hold_more_than_the_limits)
     ck_assert_uint_le(atomic_load(&c.pending.most), PENDING);
     ck_assert_uint_eq(server_in_flight(c.server), 0);
     ck_assert_uint_eq(server_pending(c.server), 0);
-    server_free(c.server);
+    server_unref(c.server);
 }
 END_TEST
 
