@@ -5,9 +5,9 @@
 
 enum { KEEP_FREE = 32 }; /* half a MiB a worker: enough that a busy loop never calls malloc */
 
-void buf_pool_init(struct buf_pool *pool)
+void buf_pool_init(struct buf_pool *pool, uint32_t capacity)
 {
-    *pool = (struct buf_pool){0};
+    *pool = (struct buf_pool){.capacity = capacity};
 }
 
 void buf_pool_fini(struct buf_pool *pool)
@@ -28,10 +28,10 @@ struct buf *buf_take(struct buf_pool *pool)
         pool->free = b->next;
         pool->n_free--;
     } else {
-        b = malloc(sizeof *b + BUF_CAPACITY);
+        b = malloc(sizeof *b + pool->capacity);
         if (b == NULL)
             return NULL;
-        b->capacity = BUF_CAPACITY;
+        b->capacity = pool->capacity;
     }
     b->head = b->tail = 0;
     b->next = NULL;
@@ -44,7 +44,7 @@ void buf_give(struct buf_pool *pool, struct buf *b)
     if (b == NULL)
         return;
     pool->n_lent--;
-    if (pool->n_free >= KEEP_FREE || b->capacity != BUF_CAPACITY) {
+    if (pool->n_free >= KEEP_FREE || b->capacity != pool->capacity) {
         free(b);
         return;
     }

@@ -9,7 +9,7 @@
 #include "base/macros.h"
 #include "base/slice.h"
 
-enum { BUF_CAPACITY = 16384 }; /* bytes; one TLS record's plaintext. Of every buffer but a grown one */
+enum { BUF_CAPACITY = 16384 }; /* bytes; one TLS record's plaintext. What most pools' buffers have */
 
 struct buf {
     uint32_t    head, tail; /* bytes wait in data[head..tail) */
@@ -20,12 +20,13 @@ struct buf {
 
 struct buf_pool {
     struct buf *free;
+    uint32_t    capacity; /* bytes, of every buffer but a grown one */
     uint32_t    n_free;
     uint32_t    n_lent;
 };
 
 /* Keeps a few dozen buffers for reuse; one thread only. */
-void buf_pool_init(struct buf_pool *pool);
+void buf_pool_init(struct buf_pool *pool, uint32_t capacity);
 /* Every buffer must have been given back. */
 void buf_pool_fini(struct buf_pool *pool);
 

@@ -95,6 +95,7 @@ struct conf_tls {
     enum conf_verify         verify;
     const char              *crl;
     bool                     session_tickets;
+    bool                     detach;
 };
 
 /* One entry of "tls_client": how a server is spoken to. */

@@ -66,8 +66,9 @@ static const struct option tls_options[] = {
     {"session_tickets", OPTION_BOOL, AT(session_tickets), .def = "true",
      .doc = "Whether clients get tickets to resume their TLS session with. The keys are shared by all workers and "
             "rotated."},
-    {"detach", OPTION_BOOL, NOT_YET, .def = "true",
-     .doc = "Whether OpenSSL's connection object is freed after the handshake, which makes an idle session small."},
+    {"detach", OPTION_BOOL, AT(detach), .def = "true",
+     .doc = "Whether OpenSSL's connection object is freed after the handshake, which makes an idle session small. "
+            "Sessions of cipher suites other than AES-GCM and ChaCha20-Poly1305 keep it; \"show tls\" counts them."},
     {0}};
 
 static bool verify_has_ca(const void *section)

@@ -79,7 +79,8 @@ static void put_tls(const struct session *s, struct text *out)
     text_put_line_part(out, facts.alpn);
     text_puts(out, " cn=");
     text_put_line_part(out, facts.peer_cn);
-    text_add(out, " resumed=%d verified=%d\n", facts.resumed, facts.peer_verified);
+    text_add(out, " resumed=%d verified=%d carrier=%s\n", facts.resumed, facts.peer_verified,
+             tls_carrier_names[s->carrier]);
 }
 
 static void put_side(struct session *s, int which, struct text *out)

@@ -161,14 +161,16 @@ void proxy_header_timed_out(struct session *s)
         session_advance(s);
 }
 
-static void count_handshake(struct session *s)
+static void handshake_done(struct session *s)
 {
     struct totals   *totals = stats_totals(s->era->snap->stats);
     struct tls_facts facts;
+    s->carrier = stream_detach(&s->side[CLIENT].stream, s->worker->tls);
     (void)stream_facts(&s->side[CLIENT].stream, &facts);
     s->is_tls = true;
     s->is_tls_1_2 = strcmp(facts.version, "TLSv1.2") == 0;
     count_client(s, COUNT_HANDSHAKES, 1);
+    count_client(s, COUNT_TLS_CARRIED + s->carrier, 1);
     if (s->is_tls_1_2)
         count_client(s, COUNT_TLS_1_2, 1);
     if (facts.resumed)
@@ -181,7 +183,7 @@ enum step step_handshake(struct session *s)
     struct side *client = &s->side[CLIENT];
     switch (stream_handshake(&client->stream)) {
     case IO_OK:
-        count_handshake(s);
+        handshake_done(s);
         client->read_wants = EV_READ;
         client->readable = true; /* bytes may have come with the last flight */
         return client_is_ready(s);

@@ -98,6 +98,7 @@ enum step session_step_linger(struct session *s, enum why why, struct buf *answe
     session_settle_end(s, why);
     session_drop_bufs(s);
     s->flow[DOWN].buf = answer;
+    buf_give_empty(&s->worker->bufs, &s->flow[DOWN].buf); /* there may be no words for it */
     return session_linger(s);
 }
 

@@ -197,9 +197,9 @@ static bool fill(struct session *s, enum direction dir)
     size_t  room = f->buf == NULL ? 0 : readable_room(s, dir);
     enum io io = f->buf == NULL ? IO_NO_MEMORY : stream_read(&from->stream, buf_end(f->buf), room, &n);
     if (io == IO_OK) {
-        /* A short read has emptied a plain socket; asking it again would only cost a system call. */
-        if (n < room && from->stream.tls == NULL)
-            from->readable = false;
+        /* An empty socket is not asked again: that would only cost a system call. */
+        if (n < room && (from->stream.tls == NULL || stream_is_drained(&from->stream)))
+            session_side_unreadable(from, IO_WANT_READ);
         buf_added(f->buf, (uint32_t)n);
         received(s, dir, n);
         return true;

@@ -443,13 +443,19 @@ static void count_why(struct session *s)
         count_server(s, COUNT_CONNECTS_FAILED, 1); /* the backend's, as HAProxy has it */
 }
 
+static void count_tls_closed(struct session *s)
+{
+    count_client(s, COUNT_TLS_CLOSED, 1);
+    count_client(s, COUNT_TLS_CARRIED_CLOSED + s->carrier, 1);
+    if (s->is_tls_1_2)
+        count_client(s, COUNT_TLS_1_2_CLOSED, 1);
+}
+
 static void count_closed(struct session *s)
 {
     count_client(s, COUNT_CLOSED, 1);
     if (s->is_tls)
-        count_client(s, COUNT_TLS_CLOSED, 1);
-    if (s->is_tls_1_2)
-        count_client(s, COUNT_TLS_1_2_CLOSED, 1);
+        count_tls_closed(s);
     if (s->mqtt != NULL)
         count_client(s, COUNT_MQTT_CLOSED + count_version(s->mqtt->version), 1);
     gauge_sub(&s->bind->row->sessions);

@@ -84,6 +84,7 @@ struct session {
     enum session_state    state;
     enum session_state    ended_in;      /* where why came up */
     enum why              why;           /* why it is about to end, or has ended */
+    enum tls_carrier      carrier;       /* of TLS with the client, once is_tls */
     const char           *detail;        /* what more there is to say of it; NULL: nothing. Static */
     bool                  ends;          /* why is settled: later causes do not replace it */
     bool                  sheds;         /* mqgate ends the relaying, see relay_shed() */

@@ -41,11 +41,12 @@ int worker_init(struct worker *w, struct engine *engine, unsigned index, struct 
         .engine = engine, .index = index, .timer_at_ms = UINT64_MAX, .next_id = 1, .peeks = {.epoll = -1}};
     w->log = (struct log){.settings = engine->settings.log, .ring = engine->settings.log_rings[index]};
     w->counters = counters_slot(stats_workers(stats), index);
-    buf_pool_init(&w->bufs);
+    buf_pool_init(&w->bufs, BUF_CAPACITY);
     deadlines_init(&w->deadlines);
     init_watchers(w);
+    w->tls = tls_worker_new();
     w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    if (w->loop == NULL || peeks_open(&w->peeks, w->loop) != 0) {
+    if (w->tls == NULL || w->loop == NULL || peeks_open(&w->peeks, w->loop) != 0) {
         worker_fini(w);
         return -1;
     }
@@ -64,6 +65,7 @@ void worker_fini(struct worker *w)
     }
     deadlines_fini(&w->deadlines);
     buf_pool_fini(&w->bufs);
+    tls_worker_free(w->tls);
     eras_free(w->eras);
 }
 

@@ -61,22 +61,23 @@ struct worker {
     size_t           n_acceptors;
     counter         *counters; /* enum worker_counter, this worker's slot */
 
-    struct buf_pool   bufs;
-    struct deadlines  deadlines;
-    struct session   *sessions; /* live ones */
-    struct session   *graveyard;
-    struct session   *cursor;     /* the next one that the inquiry looks at */
-    struct session   *age_cursor; /* the next one whose age is looked at; NULL: the oldest */
-    struct peeks      peeks;
-    struct visitor   *visitors; /* oldest first */
-    uint32_t          n_visitors;
-    struct refusals   refusals;
-    struct session   *again_list; /* those with bytes left when their share of a turn was used up */
-    uint32_t          n_again;
-    struct pace_lane *lanes;  /* where sessions wait for their turn */
-    uint64_t          now_ms; /* of this loop turn */
-    uint64_t          next_id;
-    uint32_t          next_source; /* turns through 127.0.0.0/8 */
+    struct buf_pool    bufs;
+    struct tls_worker *tls; /* of detached streams; owned */
+    struct deadlines   deadlines;
+    struct session    *sessions; /* live ones */
+    struct session    *graveyard;
+    struct session    *cursor;     /* the next one that the inquiry looks at */
+    struct session    *age_cursor; /* the next one whose age is looked at; NULL: the oldest */
+    struct peeks       peeks;
+    struct visitor    *visitors; /* oldest first */
+    uint32_t           n_visitors;
+    struct refusals    refusals;
+    struct session    *again_list; /* those with bytes left when their share of a turn was used up */
+    uint32_t           n_again;
+    struct pace_lane  *lanes;  /* where sessions wait for their turn */
+    uint64_t           now_ms; /* of this loop turn */
+    uint64_t           next_id;
+    uint32_t           next_source; /* turns through 127.0.0.0/8 */
 
     enum accept_pause paused;
     uint64_t          fds_warned_ms; /* when running out of descriptors was last logged; 0: never */

@@ -144,6 +144,7 @@ const struct command report_commands[] = {
      COMMAND_USER, show_stat},
     {"show schema json", "", "the schema of what comes as JSON", COMMAND_USER, show_schema},
     {"show mqtt", "[<proxy>]", "packets, versions, codes and refusals of MQTT", COMMAND_USER, show_mqtt},
-    {"show tls", "", "certificates, their expiry, handshakes and resumptions", COMMAND_USER, show_tls},
+    {"show tls", "", "certificates, their expiry, handshakes, resumptions, and what carries open sessions",
+     COMMAND_USER, show_tls},
     {"clear counters", "[all]", "forget maxima, with all every counter", COMMAND_OPERATOR, clear_counters},
     {0}};

@@ -39,6 +39,7 @@ static struct tls_server *build_tls_server(const struct conf_tls *conf, struct t
         .verify = tls_verifies[conf->verify],
         .crl = conf->crl,
         .tickets = conf->session_tickets ? tickets : NULL,
+        .detach = conf->detach,
     };
     struct tls_server *server = tls_server_new(&settings, on_tls_warning, log, err);
     free(files);

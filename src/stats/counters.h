@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tls/stream.h"
+
 enum { MQTT_TYPES = 16, MQTT_QOS = 3, MQTT_VERSIONS = 3, MQTT_RETURNS = 7, MQTT_REASONS = 38 };
 
 /* What is counted of a frontend, its listeners, a backend and its servers: one list for all of them, though not each
@@ -31,10 +33,14 @@ enum count {
     COUNT_HANDSHAKES,                /* TLS handshakes that succeeded */
     COUNT_HANDSHAKES_RESUMED,        /* of these, from a session ticket */
     COUNT_HANDSHAKES_FAILED,
-    COUNT_TLS_1_2,           /* of COUNT_HANDSHAKES, by version; TLS 1.3 is the rest */
-    COUNT_TLS_CLOSED,        /* connections over, of those that shook hands */
-    COUNT_TLS_1_2_CLOSED,    /* of these, TLS 1.2 */
-    COUNT_REQUEST_ERRORS,    /* sessions that the client ended or let time out before a server was reached */
+    COUNT_TLS_1_2,        /* of COUNT_HANDSHAKES, by version; TLS 1.3 is the rest */
+    COUNT_TLS_CLOSED,     /* connections over, of those that shook hands */
+    COUNT_TLS_1_2_CLOSED, /* of these, TLS 1.2 */
+    COUNT_TLS_CARRIED,    /* of COUNT_HANDSHAKES, by what carries the session then, + enum tls_carrier */
+    COUNT_TLS_CARRIED_CLOSED = COUNT_TLS_CARRIED + TLS_CARRIERS, /* of these, over, the same */
+    COUNT_REQUEST_ERRORS =
+        COUNT_TLS_CARRIED_CLOSED +
+        TLS_CARRIERS,        /* sessions that the client ended or let time out before a server was reached */
     COUNT_NO_SERVER,         /* sessions for which no server could be had */
     COUNT_PACED,             /* sessions that waited for rate_limit to let them begin */
     COUNT_REFUSED_PACE,      /* of these, those that waited longer than timeouts.queue */

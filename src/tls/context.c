@@ -7,6 +7,7 @@
 #include "tls/bio.h"
 #include "tls/live.h"
 #include "tls/reason.h"
+#include "tls/session.h"
 #include "tls/trust.h"
 
 /* What a server context is made of beyond its certificates; lives while contexts are built. */
@@ -160,6 +161,8 @@ static SSL_CTX *context_new(struct tls_server *server, const struct recipe *reci
     SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     (void)SSL_CTX_set_tlsext_servername_callback(ctx, on_server_name);
     (void)SSL_CTX_set_tlsext_servername_arg(ctx, server);
+    if (server->detaches)
+        SSL_CTX_set_keylog_callback(ctx, handover_on_secret);
     if (server->alpn_len > 0)
         SSL_CTX_set_alpn_select_cb(ctx, on_alpn, server);
     if (set_algorithms(ctx, recipe->settings, err) != 0 || set_verify(ctx, recipe, err) != 0 ||
@@ -310,6 +313,7 @@ struct tls_server *tls_server_new(const struct tls_server_settings *settings, tl
     struct tls_server *server = calloc(1, sizeof *server);
     if (server != NULL) {
         server->tickets = settings->tickets;
+        server->detaches = settings->detach;
         server->method = bio_method_new();
     }
     if (server == NULL || server->method == NULL) {

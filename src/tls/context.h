@@ -33,6 +33,7 @@ struct tls_server_settings {
     enum tls_verify                     verify;    /* optional: none will do, but a bad one will not */
     const char                         *crl;       /* PEM file or "": of the issuer of each client, see tls/trust.h */
     struct tls_tickets                 *tickets;   /* NULL: no session tickets; must outlive the context */
+    bool                                detach;    /* see stream_detach() */
 };
 
 struct tls_client_settings {

@@ -25,6 +25,7 @@ struct tls_server {
     size_t                 n_contexts;
     uint8_t               *alpn; /* as on the wire: each name behind its length byte; owned */
     size_t                 alpn_len;
+    bool                   detaches; /* sessions leave OpenSSL once the handshake is done */
 };
 
 struct tls_client {

@@ -9,20 +9,11 @@
 #include <sys/types.h>
 
 #include "base/addr.h"
-#include "tls/bio.h"
 #include "tls/certificate.h"
 #include "tls/live.h"
 #include "tls/names.h"
 #include "tls/reason.h"
-
-struct tls_session {
-    SSL        *ssl; /* owned */
-    struct wire wire;
-    const char *failure;     /* static text; NULL when nothing failed */
-    enum io     broken;      /* IO_OK, or what ended the connection for good: OpenSSL must not be asked again then */
-    bool        established; /* the handshake was completed */
-    bool        notified;    /* close_notify is on its way */
-};
+#include "tls/session.h"
 
 /* ---- plain ---- */
 
@@ -55,7 +46,7 @@ static enum io plain_write(int fd, struct slice bytes, size_t *n)
 
 /* ---- what OpenSSL's results mean ---- */
 
-static enum io session_break(struct tls_session *t, enum io how)
+enum io session_break(struct tls_session *t, enum io how)
 {
     t->broken = how;
     errno = t->wire.error;
@@ -110,6 +101,8 @@ static bool session_ready(struct tls_session *t, enum io *how)
 
 static void session_free(struct tls_session *t)
 {
+    handover_end(t);
+    detached_free(t->detached);
     SSL_free(t->ssl);
     wire_fini(&t->wire);
     free(t);
@@ -137,6 +130,10 @@ bool stream_start_server(struct stream *s, const struct tls_server *server, stru
     s->tls = session_new(server->contexts[0].ctx, server->method, s->fd, seen);
     if (s->tls == NULL)
         return false;
+    if (server->detaches && !handover_begin(s->tls)) {
+        stream_fini(s);
+        return false;
+    }
     SSL_set_accept_state(s->tls->ssl);
     return true;
 }
@@ -203,6 +200,8 @@ enum io stream_read(struct stream *s, uint8_t *to, size_t cap, size_t *n)
         return plain_read(s->fd, to, cap, n);
     if (!session_ready(t, &how))
         return how;
+    if (t->detached != NULL)
+        return detached_read(t, to, cap, n);
     int ret = SSL_read_ex(t->ssl, to, cap, n);
     return ret == 1 ? IO_OK : session_outcome(t, ret);
 }
@@ -216,6 +215,8 @@ enum io stream_write(struct stream *s, struct slice bytes, size_t *n)
         return plain_write(s->fd, bytes, n);
     if (!session_ready(t, &how))
         return how;
+    if (t->detached != NULL)
+        return detached_write(t, bytes, n);
     int ret = SSL_write_ex(t->ssl, bytes.ptr, bytes.len, n);
     return ret == 1 ? IO_OK : session_outcome(t, ret);
 }
@@ -224,7 +225,15 @@ enum io stream_write(struct stream *s, struct slice bytes, size_t *n)
  * and SSL_has_pending(), which counts parts too, would have the caller try again for nothing. */
 bool stream_has_pending(const struct stream *s)
 {
-    return s->tls != NULL && (SSL_pending(s->tls->ssl) > 0 || s->tls->wire.seen != NULL);
+    const struct tls_session *t = s->tls;
+    if (t == NULL)
+        return false;
+    return t->detached != NULL ? detached_has_pending(t->detached) : SSL_pending(t->ssl) > 0 || t->wire.seen != NULL;
+}
+
+bool stream_is_drained(const struct stream *s)
+{
+    return s->tls != NULL && s->tls->detached != NULL && detached_is_drained(s->tls->detached);
 }
 
 static enum io session_notify(struct tls_session *t)
@@ -232,6 +241,8 @@ static enum io session_notify(struct tls_session *t)
     enum io how;
     if (t->notified || !t->established || !session_ready(t, &how))
         return IO_OK; /* there is nobody, or nothing more, to tell */
+    if (t->detached != NULL)
+        return detached_notify(t);
     int ret = SSL_shutdown(t->ssl);
     how = ret >= 0 ? IO_OK : session_outcome(t, ret);
     t->notified = how != IO_WANT_WRITE;
@@ -313,17 +324,23 @@ static void facts_of_peer(const SSL *ssl, struct tls_facts *out)
         certificate_common_name(peer, out->peer_cn, sizeof out->peer_cn);
 }
 
+void session_facts(const SSL *ssl, struct tls_facts *out)
+{
+    *out = (struct tls_facts){.version = SSL_get_version(ssl), .cipher = SSL_get_cipher_name(ssl)};
+    facts_of_names(ssl, out);
+    facts_of_own_certificate(ssl, out);
+    facts_of_peer(ssl, out);
+    ERR_clear_error();
+}
+
 bool stream_facts(const struct stream *s, struct tls_facts *out)
 {
     *out = (struct tls_facts){.version = "", .cipher = ""};
     if (s->tls == NULL || !s->tls->established)
         return false;
-    const SSL *ssl = s->tls->ssl;
-    out->version = SSL_get_version(ssl);
-    out->cipher = SSL_get_cipher_name(ssl);
-    facts_of_names(ssl, out);
-    facts_of_own_certificate(ssl, out);
-    facts_of_peer(ssl, out);
-    ERR_clear_error();
+    if (s->tls->detached != NULL)
+        detached_facts(s->tls->detached, out);
+    else
+        session_facts(s->tls->ssl, out);
     return true;
 }

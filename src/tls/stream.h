@@ -43,6 +43,27 @@ bool stream_start_client(struct stream *s, const struct tls_client *client, cons
 /* IO_OK when the handshake is complete; IO_EOF when the peer closed before it was. */
 enum io stream_handshake(struct stream *s) MUST_CHECK;
 
+/* Detaching: the connection goes on without OpenSSL's object, which takes twenty times the memory of what is needed. */
+struct tls_worker; /* what detached streams of one thread share: cipher contexts, buffers for records */
+/* NULL when memory is out. */
+struct tls_worker *tls_worker_new(void);
+/* After the last stream that was detached with it. NULL is fine. */
+void tls_worker_free(struct tls_worker *worker);
+
+enum tls_carrier {
+    TLS_DETACHED,
+    TLS_KEPT_OPTION, /* the settings do not want it, or it is a client's stream */
+    TLS_KEPT_SUITE,  /* a suite that the record layer does not know */
+    TLS_KEPT_STATE,  /* OpenSSL holds what cannot be taken out of it */
+    TLS_KEPT_MEMORY,
+    TLS_CARRIERS
+};
+extern const char *const tls_carrier_names[TLS_CARRIERS]; /* "detached", "kept_option" ... */
+
+/* Once, right after stream_handshake() has said IO_OK. Whatever it says, the stream can be used as before: by the
+ * worker's thread only, when it is detached. */
+enum tls_carrier stream_detach(struct stream *s, struct tls_worker *worker);
+
 /* IO_RESET, IO_FAILED and IO_NO_MEMORY are final on a TLS stream: later calls say the same again. */
 /* Reads at most cap bytes into to; cap >= 1. */
 enum io stream_read(struct stream *s, uint8_t *to, size_t cap, size_t *n) MUST_CHECK;
@@ -52,6 +73,9 @@ enum io stream_write(struct stream *s, struct slice bytes, size_t *n) MUST_CHECK
 /* Decrypted or undecrypted bytes wait inside the stream: the socket need not become readable for stream_read() to
  * return something. Always false on a plain stream. */
 bool stream_has_pending(const struct stream *s);
+/* The socket was empty when it was last read, and nothing waits inside: the next byte makes an event. May be false
+ * although it is so; always false on a plain stream. */
+bool stream_is_drained(const struct stream *s);
 /* Ends our direction: close_notify when TLS, then shutdown(2) for writing. IO_OK, or IO_WANT_WRITE, or IO_RESET. The
  * peer may go on sending. Every stream_write() must have ended. */
 enum io stream_shutdown(struct stream *s) MUST_CHECK;
@@ -62,7 +86,7 @@ enum { TLS_FIRST_BYTES = 32 };
 /* The first bytes that came over a TLS stream, at most TLS_FIRST_BYTES, as they came; none of a plain one. */
 struct slice stream_first_bytes(const struct stream *s);
 
-/* Why stream_handshake(), stream_read() or stream_write() said IO_FAILED: short, one line, from OpenSSL. "" when
+/* Why stream_handshake(), stream_read() or stream_write() said IO_FAILED: short, one line, as OpenSSL says it. "" when
  * nothing failed. Static. */
 const char *stream_failure(const struct stream *s);
 
@@ -71,7 +95,7 @@ enum { TLS_NAME_MAX = 256 }; /* bytes, NUL included; a DNS name has at most 255 
 /* What the handshake settled, for PROXY headers, logs and statistics. Strings are "" where there is nothing. */
 struct tls_facts {
     const char *version;           /* "TLSv1.3"; static */
-    const char *cipher;            /* OpenSSL's name; static */
+    const char *cipher;            /* OpenSSL's name; the stream's */
     char        sni[TLS_NAME_MAX]; /* only what is a valid host name */
     char        alpn[TLS_NAME_MAX];
     char        peer_cn[TLS_NAME_MAX];   /* subject CN of the client's certificate, UTF-8; "" if it holds controls */

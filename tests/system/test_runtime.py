@@ -429,7 +429,8 @@ def test_show_tls_tells_of_certificates_and_handshakes(mqgate, serve, pki):
         assert f"certificate tls=edge file={files.chain} " in answer and " state=valid " in answer
         assert "names=gate.example *.gate.example\n" in answer and "subject=CN=gate.example\n" in answer
         assert re.search(r"days_left=\d+ ", answer)
-        assert "listener in tls=edge handshakes=1 resumed=0 failed=0 tls12=1 tls13=0 open=1\n" in answer
+        assert "listener in tls=edge handshakes=1 resumed=0 failed=0 tls12=1 tls13=0 open=1 " \
+            "detached=1 kept_option=0 kept_suite=0 kept_state=0 kept_memory=0\n" in answer
         row = rows(gate)["in", "FRONTEND"]
         assert (row["ssl_sess"], row["mqgate_tls12_cur"], row["mqgate_tls13_cur"]) == ("1", "1", "0")
         assert sessions(gate).popitem()[1]["tls"] == "TLSv1.2"

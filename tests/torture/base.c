@@ -15,7 +15,7 @@ static bool buffers(void)
     struct buf_pool pool;
     struct buf     *lent[N];
     size_t          n = 0;
-    buf_pool_init(&pool);
+    buf_pool_init(&pool, BUF_CAPACITY);
     while (n < N && (lent[n] = buf_take(&pool)) != NULL) {
         (void)EXPECT(buf_len(lent[n]) == 0 && buf_room(lent[n]) == BUF_CAPACITY);
         n++;

@@ -84,6 +84,7 @@ static struct tls_server *server_new_all(struct tls_tickets *all, int *n_warning
         .verify = TLS_VERIFY_OPTIONAL,
         .crl = "crl.pem",
         .tickets = all,
+        .detach = true,
     };
     return tls_server_new(&settings, on_warning, n_warnings, err);
 }
@@ -166,7 +167,14 @@ static bool start(struct stream *server, const struct tls_server *server_tls, st
            (EXPECT(server->tls == NULL) && false);
 }
 
-static bool converse(const struct tls_server *server_tls, const struct tls_client *client_tls)
+/* worker NULL: both ends stay with OpenSSL. A stream that finds no memory to detach goes on as it was. */
+static bool detach(struct stream *server, struct tls_worker *worker)
+{
+    return worker == NULL || stream_detach(server, worker) == TLS_DETACHED || (EXPECT(server->tls != NULL) && false);
+}
+
+static bool converse(const struct tls_server *server_tls, const struct tls_client *client_tls,
+                     struct tls_worker *worker)
 {
     struct tls_facts facts;
     int              fds[2];
@@ -174,7 +182,7 @@ static bool converse(const struct tls_server *server_tls, const struct tls_clien
         abort();
     struct stream server = stream_plain(fds[0]), client = stream_plain(fds[1]);
     bool          done = start(&server, server_tls, &client, client_tls) && shake_hands(&server, &client) &&
-                say(&client, &server, "CONNECT") && say(&server, &client, "CONNACK");
+                detach(&server, worker) && say(&client, &server, "CONNECT") && say(&server, &client, "CONNACK");
     if (done)
         (void)EXPECT(stream_facts(&server, &facts) && facts.peer_verified && strcmp(facts.sni, "b.example") == 0);
     stream_fini(&server);
@@ -191,10 +199,24 @@ static bool handshake(void)
     struct tls_tickets *all = tls_tickets_new(&err);
     struct tls_server  *server = all != NULL ? server_new_all(all, &n_warnings, &err) : NULL;
     struct tls_client  *client = server != NULL ? client_new_all(&n_warnings, &err) : NULL;
-    bool                done = client != NULL ? converse(server, client) : reported(&err);
+    bool                done = client != NULL ? converse(server, client, NULL) : reported(&err);
     tls_client_free(client);
     tls_server_free(server);
     tls_tickets_free(all);
+    return done;
+}
+
+static bool detached(void)
+{
+    struct err         err = {0};
+    int                n_warnings = 0;
+    struct tls_server *server = server_new_all(NULL, &n_warnings, &err);
+    struct tls_client *client = server != NULL ? client_new_all(&n_warnings, &err) : NULL;
+    struct tls_worker *worker = client != NULL ? tls_worker_new() : NULL;
+    bool               done = client == NULL ? reported(&err) : worker != NULL && converse(server, client, worker);
+    tls_worker_free(worker);
+    tls_client_free(client);
+    tls_server_free(server);
     return done;
 }
 
@@ -202,4 +224,5 @@ const struct scenario tls_scenarios[] = {{"ticket keys rotate", tickets},
                                          {"a server's side with all that it can have", server_context},
                                          {"a client's side with a certificate", client_context},
                                          {"two streams shake hands and talk", handshake},
+                                         {"and one of them leaves OpenSSL's object behind", detached},
                                          {0}};

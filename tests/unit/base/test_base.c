@@ -122,7 +122,7 @@ END_TEST
 START_TEST(a_buffer_gives_back_what_was_put_in)
 {
     struct buf_pool pool;
-    buf_pool_init(&pool);
+    buf_pool_init(&pool, BUF_CAPACITY);
     struct buf *b = buf_take(&pool);
     memcpy(buf_end(b), "hello world", 11);
     buf_added(b, 11);
@@ -144,7 +144,7 @@ END_TEST
 START_TEST(only_an_empty_buffer_is_given_back_as_one)
 {
     struct buf_pool pool;
-    buf_pool_init(&pool);
+    buf_pool_init(&pool, BUF_CAPACITY);
     struct buf *b = buf_take(&pool);
     buf_added(b, 2);
     buf_consume(b, 1);
@@ -162,7 +162,7 @@ END_TEST
 START_TEST(a_grown_buffer_keeps_its_bytes_and_is_not_lent_again)
 {
     struct buf_pool pool;
-    buf_pool_init(&pool);
+    buf_pool_init(&pool, BUF_CAPACITY);
     struct buf *b = buf_take(&pool);
     buf_added(b, buf_room(b));
     buf_end(b)[-1] = 'x';

@@ -102,7 +102,7 @@ static const char *const language[] = {
     "+tls.verify",
     "+tls.crl",
     "+tls.session_tickets",
-    "-tls.detach",
+    "+tls.detach",
     "+tls_client",
     "+tls_client.name",
     "+tls_client.ca",

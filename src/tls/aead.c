@@ -1,0 +1,129 @@
+#include "tls/aead.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPEN, SEAL, WAYS };
+enum { CONTEXTS_A_WAY = 4 }; /* per cipher: busy connections that keep their key scheduled */
+
+struct context {
+    EVP_CIPHER_CTX *evp;    /* NULL: not needed so far; owned */
+    uint64_t        key_id; /* 0: has none */
+};
+
+struct aead {
+    /* Looked up once; OpenSSL's own lookup takes a lock. NULL: it lacks the cipher, and so no handshake ends with it.
+     * Owned. */
+    EVP_CIPHER    *ciphers[AEAD_CIPHERS];
+    uint64_t       last_id;
+    struct context contexts[AEAD_CIPHERS][WAYS][CONTEXTS_A_WAY];
+};
+
+static const struct {
+    const char *name; /* OpenSSL's */
+    size_t      key_len;
+} kinds[AEAD_CIPHERS] = {
+    [AEAD_AES_128_GCM] = {"AES-128-GCM", 16},
+    [AEAD_AES_256_GCM] = {"AES-256-GCM", 32},
+    [AEAD_CHACHA20_POLY1305] = {"ChaCha20-Poly1305", 32},
+};
+
+size_t aead_key_len(enum aead_cipher cipher)
+{
+    return kinds[cipher].key_len;
+}
+
+struct aead *aead_new(void)
+{
+    struct aead *aead = calloc(1, sizeof *aead);
+    for (int i = 0; aead != NULL && i < AEAD_CIPHERS; i++)
+        aead->ciphers[i] = EVP_CIPHER_fetch(NULL, kinds[i].name, NULL);
+    ERR_clear_error();
+    return aead;
+}
+
+void aead_free(struct aead *aead)
+{
+    if (aead == NULL)
+        return;
+    for (int i = 0; i < AEAD_CIPHERS; i++) {
+        for (int way = 0; way < WAYS; way++)
+            for (int n = 0; n < CONTEXTS_A_WAY; n++)
+                EVP_CIPHER_CTX_free(aead->contexts[i][way][n].evp); /* wipes the key */
+        EVP_CIPHER_free(aead->ciphers[i]);
+    }
+    free(aead);
+}
+
+static struct context *context_of(struct aead *aead, enum aead_cipher cipher, int way, uint64_t key_id)
+{
+    return &aead->contexts[cipher][way][key_id % CONTEXTS_A_WAY];
+}
+
+/* A context with this key and nonce; NULL when memory is out. */
+static EVP_CIPHER_CTX *context_for(struct aead *aead, struct aead_key *key, const struct aead_frame *frame, int way)
+{
+    if (key->id == 0)
+        key->id = ++aead->last_id;
+    struct context *c = context_of(aead, frame->cipher, way, key->id);
+    if (c->evp == NULL && (c->evp = EVP_CIPHER_CTX_new()) == NULL)
+        return NULL;
+    bool has_key = c->key_id == key->id;
+    c->key_id = 0;
+    if (EVP_CipherInit_ex(c->evp, has_key ? NULL : aead->ciphers[frame->cipher], NULL, has_key ? NULL : key->bytes,
+                          frame->nonce, way == SEAL) != 1)
+        return NULL;
+    c->key_id = key->id;
+    return c->evp;
+}
+
+/* No bytes are no call: to OpenSSL an update without output is of data that is only authenticated. */
+static bool update(EVP_CIPHER_CTX *evp, uint8_t *out, struct slice bytes)
+{
+    int n;
+    return bytes.len == 0 || EVP_CipherUpdate(evp, out, &n, bytes.ptr, (int)bytes.len) == 1;
+}
+
+bool aead_seal(struct aead *aead, struct aead_key *key, const struct aead_frame *frame, struct slice head,
+               struct slice tail, uint8_t *out)
+{
+    int             n;
+    EVP_CIPHER_CTX *evp = context_for(aead, key, frame, SEAL);
+    uint8_t        *end = out + head.len + tail.len;
+    bool            done = evp != NULL && update(evp, NULL, frame->aad) && update(evp, out, head) &&
+                update(evp, out + head.len, tail) && EVP_CipherFinal_ex(evp, end, &n) == 1 &&
+                EVP_CIPHER_CTX_ctrl(evp, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN, end) == 1;
+    ERR_clear_error();
+    return done;
+}
+
+enum aead_result aead_open(struct aead *aead, struct aead_key *key, const struct aead_frame *frame, struct slice sealed,
+                           uint8_t *out)
+{
+    int             n;
+    uint8_t         tag[AEAD_TAG_LEN];
+    EVP_CIPHER_CTX *evp = context_for(aead, key, frame, OPEN);
+    struct slice    body = slice_of(sealed.ptr, sealed.len - sizeof tag);
+    memcpy(tag, sealed.ptr + body.len, sizeof tag);
+    bool ready = evp != NULL && EVP_CIPHER_CTX_ctrl(evp, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
+                 update(evp, NULL, frame->aad) && update(evp, out, body);
+    bool genuine = ready && EVP_CipherFinal_ex(evp, tag, &n) == 1;
+    ERR_clear_error();
+    return genuine ? AEAD_OK : ready ? AEAD_FORGED : AEAD_NO_MEMORY;
+}
+
+void aead_forget(struct aead *aead, struct aead_key *key)
+{
+    for (int i = 0; i < AEAD_CIPHERS && key->id != 0; i++) {
+        for (int way = 0; way < WAYS; way++) {
+            struct context *c = context_of(aead, (enum aead_cipher)i, way, key->id);
+            if (c->key_id != key->id)
+                continue;
+            (void)EVP_CIPHER_CTX_reset(c->evp); /* wipes it */
+            c->key_id = 0;
+        }
+    }
+    key->id = 0;
+}

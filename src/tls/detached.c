@@ -1,0 +1,333 @@
+/* A TLS connection past its handshake, carried by the record layer alone. While nothing is on its way it holds keys and
+ * a few facts; a box for records is borrowed from the thread's while bytes are in hand. */
+#include "tls/detached.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+enum { RECEIVES_A_CALL = 4 };
+/* Records without data that one call may open, so that a peer that sends only such has no more of the thread than
+ * others. */
+enum { FRUITLESS_A_CALL = 16 };
+
+struct tls_worker *tls_worker_new(void)
+{
+    struct tls_worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL)
+        return NULL;
+    buf_pool_init(&worker->boxes, RECORD_LEN_MAX);
+    worker->aead = aead_new();
+    if (worker->aead != NULL)
+        return worker;
+    free(worker);
+    return NULL;
+}
+
+void tls_worker_free(struct tls_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    buf_pool_fini(&worker->boxes);
+    aead_free(worker->aead);
+    free(worker);
+}
+
+/* ---- facts ---- */
+
+struct detached *detached_new(struct tls_worker *worker, const struct tls_facts *facts)
+{
+    const char *const texts[KEPT_TEXTS] = {[KEPT_CIPHER] = facts->cipher,
+                                           [KEPT_SNI] = facts->sni,
+                                           [KEPT_ALPN] = facts->alpn,
+                                           [KEPT_CN] = facts->peer_cn,
+                                           [KEPT_SIG_ALG] = facts->cert_sig_alg,
+                                           [KEPT_KEY_ALG] = facts->cert_key_alg};
+    size_t            len = 0;
+    for (int i = 0; i < KEPT_TEXTS; i++)
+        len += strlen(texts[i]) + 1;
+    struct detached *d = malloc(sizeof *d + len);
+    if (d == NULL)
+        return NULL;
+    *d = (struct detached){.worker = worker,
+                           .has_peer_cert = facts->has_peer_cert,
+                           .peer_cert_in_connection = facts->peer_cert_in_connection,
+                           .peer_verified = facts->peer_verified,
+                           .resumed = facts->resumed};
+    char *at = d->texts;
+    for (int i = 0; i < KEPT_TEXTS; i++)
+        at = stpcpy(at, texts[i]) + 1;
+    return d;
+}
+
+static const char *kept_text(const struct detached *d, int which)
+{
+    const char *at = d->texts;
+    while (which-- > 0)
+        at += strlen(at) + 1;
+    return at;
+}
+
+void detached_facts(const struct detached *d, struct tls_facts *out)
+{
+    out->version = d->record.version == TLS_VERSION_1_3 ? "TLSv1.3" : "TLSv1.2";
+    out->cipher = kept_text(d, KEPT_CIPHER);
+    (void)stpcpy(out->sni, kept_text(d, KEPT_SNI));
+    (void)stpcpy(out->alpn, kept_text(d, KEPT_ALPN));
+    (void)stpcpy(out->peer_cn, kept_text(d, KEPT_CN));
+    (void)stpcpy(out->cert_sig_alg, kept_text(d, KEPT_SIG_ALG));
+    (void)stpcpy(out->cert_key_alg, kept_text(d, KEPT_KEY_ALG));
+    out->has_peer_cert = d->has_peer_cert;
+    out->peer_cert_in_connection = d->peer_cert_in_connection;
+    out->peer_verified = d->peer_verified;
+    out->resumed = d->resumed;
+}
+
+void detached_free(struct detached *d)
+{
+    if (d == NULL)
+        return;
+    buf_give(&d->worker->boxes, d->in);
+    buf_give(&d->worker->boxes, d->out);
+    record_fini(&d->record, d->worker->aead);
+    free(d);
+}
+
+/* ---- out ---- */
+
+static bool is_transient(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* IO_OK: nothing is left in out. */
+static enum io flush(struct tls_session *t)
+{
+    struct detached *d = t->detached;
+    while (d->out != NULL) {
+        struct slice bytes = buf_bytes(d->out);
+        ssize_t      sent = send(t->wire.fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+        if (sent < 0 && is_transient(errno))
+            return IO_WANT_WRITE;
+        if (sent < 0) {
+            t->wire.error = errno;
+            return session_break(t, IO_RESET);
+        }
+        buf_consume(d->out, (uint32_t)sent);
+        buf_give_empty(&d->worker->boxes, &d->out);
+    }
+    return IO_OK;
+}
+
+/* A box has room for an answer, a record of data, and an alert behind them. */
+static_assert((int)RECORD_LEN_MAX >= RECORD_PLAIN_MAX + 3 * RECORD_OVERHEAD + 8, "a box is too small");
+
+static bool has_out(struct detached *d)
+{
+    if (d->out == NULL)
+        d->out = buf_take(&d->worker->boxes);
+    return d->out != NULL;
+}
+
+/* What a key update or a try to renegotiate is owed, behind what is in out. */
+static bool put_answers(struct detached *d)
+{
+    while (record_has_answer(&d->record)) {
+        size_t len;
+        if (!has_out(d) || !record_answer(&d->record, d->worker->aead, buf_end(d->out), &len))
+            return false;
+        buf_added(d->out, (uint32_t)len);
+    }
+    return true;
+}
+
+/* No later than the next data. While other bytes wait for room that is soon enough: a peer that asks and does not read
+ * gets one answer, however often it asks. */
+static enum io answer(struct tls_session *t)
+{
+    struct detached *d = t->detached;
+    if (d->out != NULL || !record_has_answer(&d->record))
+        return IO_OK;
+    if (!put_answers(d))
+        return session_break(t, IO_NO_MEMORY);
+    enum io how = flush(t);
+    return how == IO_WANT_WRITE ? IO_OK : how;
+}
+
+enum io detached_write(struct tls_session *t, struct slice bytes, size_t *n)
+{
+    struct detached *d = t->detached;
+    if (d->record.closed || d->taken > bytes.len) {
+        t->failure = d->record.closed ? "protocol is shutdown" : "bad write retry";
+        return session_break(t, IO_FAILED);
+    }
+    enum io how = flush(t);
+    if (how == IO_OK && d->taken == 0) {
+        size_t len, part = bytes.len < d->record.fragment_max ? bytes.len : d->record.fragment_max;
+        if (!put_answers(d) || !has_out(d) ||
+            !record_seal(&d->record, d->worker->aead, slice_of(bytes.ptr, part), buf_end(d->out), &len))
+            return session_break(t, IO_NO_MEMORY);
+        buf_added(d->out, (uint32_t)len);
+        d->taken = (uint32_t)part;
+        how = flush(t);
+    }
+    if (how != IO_OK)
+        return how;
+    *n = d->taken;
+    d->taken = 0;
+    return IO_OK;
+}
+
+static bool put_alert(struct detached *d, enum record_alert alert)
+{
+    size_t len;
+    if (!has_out(d) || !record_seal_alert(&d->record, d->worker->aead, alert, buf_end(d->out), &len))
+        return false;
+    buf_added(d->out, (uint32_t)len);
+    return true;
+}
+
+enum io detached_notify(struct tls_session *t)
+{
+    struct detached *d = t->detached;
+    if (!d->record.closed && !put_alert(d, ALERT_CLOSE_NOTIFY))
+        return IO_OK;
+    return flush(t);
+}
+
+/* ---- in ---- */
+
+/* The peer is told, if that fits into the socket now. */
+static enum io give_up(struct tls_session *t, const struct record_opened *opened)
+{
+    t->failure = opened->why;
+    if (!t->detached->record.closed && put_alert(t->detached, (enum record_alert)opened->alert)) {
+        enum io not_waited_for = flush(t);
+        (void)not_waited_for;
+    }
+    return session_break(t, IO_FAILED);
+}
+
+static void take_opened(struct detached *d, uint8_t *to, size_t cap, size_t *n)
+{
+    size_t part = d->opened < cap - *n ? d->opened : cap - *n;
+    if (part == 0)
+        return;
+    memcpy(to + *n, d->in->data + d->opened_at, part);
+    d->opened_at += (uint32_t)part;
+    d->opened -= (uint32_t)part;
+    *n += part;
+}
+
+/* Data that one record held: it may be where it belongs already. */
+static void take_data(struct detached *d, struct slice data, uint8_t *to, size_t cap, size_t *n)
+{
+    if (data.ptr == to + *n) {
+        *n += data.len;
+        return;
+    }
+    d->opened_at = (uint32_t)(data.ptr - d->in->data);
+    d->opened = (uint32_t)data.len;
+    take_opened(d, to, cap, n);
+}
+
+/* Opens what is in hand. IO_WANT_READ: that is no whole record. IO_WANT_WRITE: there is more, but it is the turn of
+ * others; a socket that takes bytes calls again at once. */
+static enum io open_records(struct tls_session *t, uint8_t *to, size_t cap, size_t *n)
+{
+    struct detached     *d = t->detached;
+    struct record_opened opened;
+    int                  fruitless = 0;
+    take_opened(d, to, cap, n);
+    while (*n < cap && fruitless < FRUITLESS_A_CALL) {
+        if (d->in == NULL)
+            return IO_WANT_READ;
+        enum record_got got = record_open(&d->record, d->worker->aead, d->in->data + d->in->head, buf_len(d->in),
+                                          to + *n, cap - *n, &opened);
+        buf_consume(d->in, (uint32_t)opened.used);
+        switch (got) {
+        case RECORD_DATA:
+            take_data(d, opened.data, to, cap, n);
+            break;
+        case RECORD_NOTHING:
+            fruitless++;
+            break;
+        case RECORD_MORE:
+            return IO_WANT_READ;
+        case RECORD_END:
+            return IO_EOF;
+        case RECORD_ALERT:
+            t->failure = opened.why;
+            return session_break(t, IO_FAILED);
+        case RECORD_FAULT:
+            return give_up(t, &opened);
+        case RECORD_NO_MEMORY:
+            return session_break(t, IO_NO_MEMORY);
+        }
+    }
+    return *n == cap ? IO_OK : IO_WANT_WRITE;
+}
+
+/* IO_OK: something came. */
+static enum io receive(struct tls_session *t)
+{
+    struct detached *d = t->detached;
+    if (d->in == NULL && (d->in = buf_take(&d->worker->boxes)) == NULL)
+        return session_break(t, IO_NO_MEMORY);
+    buf_pack(d->in);
+    ssize_t got = recv(t->wire.fd, buf_end(d->in), buf_room(d->in), 0);
+    d->drained = got < (ssize_t)buf_room(d->in);
+    if (got > 0) {
+        buf_added(d->in, (uint32_t)got);
+        return IO_OK;
+    }
+    if (got == 0)
+        return IO_EOF; /* many devices end like this, even in the middle of a record */
+    if (is_transient(errno))
+        return IO_WANT_READ;
+    t->wire.error = errno;
+    return session_break(t, IO_RESET);
+}
+
+static enum io read_some(struct tls_session *t, uint8_t *to, size_t cap, size_t *n)
+{
+    struct detached *d = t->detached;
+    for (int receives = 0;; receives++) {
+        enum io how = open_records(t, to, cap, n);
+        /* What a short receive left is no whole record, and the socket has no more of it. */
+        if (*n > 0 || how != IO_WANT_READ || receives == RECEIVES_A_CALL || (receives > 0 && d->drained))
+            return how;
+        how = receive(t);
+        if (how != IO_OK)
+            return how;
+    }
+}
+
+enum io detached_read(struct tls_session *t, uint8_t *to, size_t cap, size_t *n)
+{
+    struct detached *d = t->detached;
+    enum io          how = d->record.ended ? IO_EOF : read_some(t, to, cap, n);
+    if (how == IO_EOF && *n == 0 && d->in != NULL)
+        buf_consume(d->in, buf_len(d->in)); /* what is behind the end does not count */
+    if (t->broken == IO_OK && answer(t) != IO_OK && *n == 0)
+        return t->broken;
+    if (d->opened == 0)
+        buf_give_empty(&d->worker->boxes, &d->in);
+    return *n > 0 ? IO_OK : how;
+}
+
+bool detached_has_pending(const struct detached *d)
+{
+    if (d->opened > 0)
+        return true;
+    struct slice in = buf_bytes(d->in);
+    return !d->record.ended && in.len >= RECORD_HEADER_LEN &&
+           in.len >= RECORD_HEADER_LEN + ((size_t)in.ptr[3] << 8 | in.ptr[4]);
+}
+
+bool detached_is_drained(const struct detached *d)
+{
+    return d->drained && d->in == NULL;
+}

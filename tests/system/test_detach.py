@@ -1,0 +1,375 @@
+"""TLS sessions that have left OpenSSL's connection object behind: every kind of client, every suite, every end."""
+import contextlib
+import os
+import pathlib
+import re
+import select
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+
+from mqgate import DEADLINE_S, SANITIZER, conf, pattern, until
+from pki import section
+from servers import Echo, Listener, ends
+
+CLIENTS = pathlib.Path(__file__).resolve().parent / "tls_clients"
+SUITES_1_3 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
+SUITES_1_2 = [f"ECDHE-{key}-{cipher}" for key in ("ECDSA", "RSA")
+              for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")]
+VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+@pytest.fixture
+def edge(mqgate, pki):
+    """edge(server, options) starts a gate that ends TLS before this server."""
+    def start(server, **options):
+        identities = pki.leaf("one.test"), pki.leaf("one.test", "rsa")
+        return mqgate(conf(server.port, listener={"tls": "edge"}, tls=[section("edge", *identities, **options)]))
+    return start
+
+
+def context_for(pki, version, cipher=None):
+    context = ssl.create_default_context(cafile=pki.ca)
+    context.minimum_version = context.maximum_version = VERSIONS[version]
+    if cipher:
+        context.set_ciphers(cipher)
+    return context
+
+
+def carriers(gate):
+    """What `show tls` counts of the listener's open sessions, by what carries them."""
+    line = re.search(r"^listener in .*$", gate.control("show tls"), re.M).group(0)
+    return {key: int(value) for key, value in re.findall(r" (detached|kept_\w+)=(\d+)", line) if value != "0"}
+
+
+def swap(sock, data):
+    """data both ways at once through an echo server: what came back. By one thread: Python's TLS sockets take no two."""
+    rest, back = memoryview(data), bytearray()
+    sock.setblocking(False)
+    while len(back) < len(data):
+        select.select([sock], [sock] if rest else [], [], DEADLINE_S if not sock.pending() else 0)
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            while rest:
+                rest = rest[sock.send(rest[:60000]):]
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            while piece := sock.recv(65536):
+                back += piece
+            raise AssertionError(f"ended after {len(back)} of {len(data)}")
+    sock.settimeout(DEADLINE_S)
+    return bytes(back)
+
+
+# --- suites, sizes, readers ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("version, suite",
+                         [("1.3", suite) for suite in SUITES_1_3] + [("1.2", suite) for suite in SUITES_1_2])
+def test_every_suite_carries_megabytes_both_ways(edge, serve, pki, version, suite):
+    options = {"ciphersuites": suite} if version == "1.3" else {"ciphers": suite}
+    gate = edge(serve(Echo), **options)
+    data = pattern(3 << 20, suite)
+    with gate.connect() as plain:
+        with context_for(pki, version, suite if version == "1.2" else None).wrap_socket(
+                plain, server_hostname="one.test") as client:
+            assert client.cipher()[0] == suite
+            until(lambda: carriers(gate) == {"detached": 1}, "the session to be detached")
+            assert swap(client, data) == data
+    end = gate.wait_end()
+    assert (end["tls"], end["cipher"], end["sni"]) == (f"TLSv{version}", suite, "one.test")
+    assert int(end["in"]) == int(end["out"]) == len(data)
+    until(lambda: carriers(gate) == {}, "the session to be over")
+
+
+@pytest.mark.parametrize("suite", ["ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-CCM", "TLS_AES_128_CCM_SHA256"])
+def test_other_suites_stay_with_openssl_and_are_counted(edge, serve, suite):
+    is_1_3 = suite.startswith("TLS_")
+    gate = edge(serve(Echo), **{"ciphersuites" if is_1_3 else "ciphers": suite})
+    options = ["-tls1_3", "-ciphersuites", suite] if is_1_3 else ["-tls1_2", "-cipher", suite]
+    host, port = gate.address()
+    with subprocess.Popen(["openssl", "s_client", "-quiet", "-connect", f"{host}:{port}", *options],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
+        client.stdin.write(b"hello\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == b"hello\n"
+        assert carriers(gate) == {"kept_suite": 1}
+        client.kill()
+
+
+def test_detach_may_be_turned_off(edge, serve, pki):
+    gate = edge(serve(Echo), detach=False)
+    data = pattern(1 << 20, "off")
+    with context_for(pki, "1.3").wrap_socket(gate.connect(), server_hostname="one.test") as client:
+        until(lambda: carriers(gate) == {"kept_option": 1}, "the session to be counted")
+        assert swap(client, data) == data
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_slow_readers_lose_nothing(edge, serve, pki, version):
+    """More than all buffers hold goes one way, and is read in odd pieces once nothing moves any more; then the other."""
+    server = serve(Listener, receive_buffer=4096)
+    gate = edge(server)
+    data = pattern(8 << 20, version)
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.settimeout(DEADLINE_S)
+    plain.connect(gate.address())
+    with context_for(pki, version).wrap_socket(plain, server_hostname="one.test") as client:
+        with server.accept() as accepted:
+            for sender, receiver in ((client, accepted), (accepted, client)):
+                thread = threading.Thread(target=sender.sendall, args=(data,))
+                thread.start()
+                until(lambda s=sender: not select.select([], [s], [], 0.2)[1], "the way to be full")
+                received, size = bytearray(), 1
+                while len(received) < len(data):
+                    received += receiver.recv(size)
+                    size = size * 7 % 60013 + 1
+                thread.join()
+                assert received == data
+
+
+# --- whoever may come ------------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """compiled(name) is the client of that name, built."""
+    directory = tmp_path_factory.mktemp("tls_clients")
+
+    def build(name):
+        if name == "node":
+            return ["node", CLIENTS / "node.js"]
+        program = directory / name
+        if not program.exists():
+            command = {"go": ["go", "build", "-o", program, CLIENTS / "go.go"],
+                       "mbedtls": ["gcc", "-o", program, CLIENTS / "mbedtls.c", "-lmbedtls", "-lmbedx509",
+                                   "-lmbedcrypto"],
+                       "wolfssl": ["gcc", "-o", program, CLIENTS / "wolfssl.c", "-lwolfssl"]}[name]
+            environment = {**os.environ, "GOCACHE": str(directory / "go-cache"), "GOFLAGS": "-mod=mod"}
+            subprocess.run(command, check=True, capture_output=True, env=environment)
+        return [program]
+    return build
+
+
+@pytest.mark.parametrize("name, version", [("node", "1.2"), ("node", "1.3"), ("go", "1.2"), ("go", "1.3"),
+                                           ("mbedtls", "1.2"), ("wolfssl", "1.2"), ("wolfssl", "1.3")])
+def test_other_libraries_converse(edge, serve, pki, compiled, name, version):
+    gate = edge(serve(Echo))
+    host, port = gate.address()
+    done = subprocess.run([*compiled(name), host, str(port), pki.ca, "one.test", version, "200"], timeout=DEADLINE_S,
+                          capture_output=True, text=True, check=False)
+    assert done.stdout == "the same\n", done.stdout + done.stderr
+    end = gate.wait_end()
+    assert (end["tls"], end["why"]) == (f"TLSv{version}", "client_closed")
+    assert end["in"] == end["out"] and int(end["in"]) > 2000000
+
+
+def piped(command, messages):
+    """A client that speaks from its input to its output hears each message back before it says the next."""
+    with subprocess.Popen([str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL) as client:
+        try:
+            heard = b""
+            for message in messages:
+                client.stdin.write(message)
+                client.stdin.flush()
+                while message not in heard:
+                    assert select.select([client.stdout], [], [], DEADLINE_S)[0], heard[-1000:]
+                    piece = os.read(client.stdout.fileno(), 65536)
+                    assert piece, heard[-1000:]
+                    heard += piece
+                heard = heard[heard.index(message) + len(message):]
+        finally:
+            client.kill()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("name", ["openssl", "gnutls", "nss"])
+def test_the_command_line_clients_converse(edge, serve, pki, name, version):
+    gate = edge(serve(Echo))
+    host, port = gate.address()
+    messages = [b"".join(b"line %d of message %d\n" % (n, size) for n in range(size)) for size in range(1, 150)]
+    command = {"openssl": ["openssl", "s_client", "-quiet", "-connect", f"{host}:{port}",
+                           f"-tls1_{version[-1]}"],
+               "gnutls": ["gnutls-cli", "--logfile=/dev/null", "--x509cafile", pki.ca, "--verify-hostname", "one.test",
+                          "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "-p", port, host],
+               "nss": ["tstclnt", "-h", host, "-p", port, "-a", "one.test", "-D", "-o", "-V",
+                       f"tls{version}:tls{version}"]}[name]
+    piped(command, messages)
+    assert gate.wait_end()["tls"] == f"TLSv{version}"
+
+
+def test_openssl_renews_keys_as_often_as_it_likes(edge, serve):
+    """k: its own key; K: both."""
+    gate = edge(serve(Echo))
+    host, port = gate.address()
+    with subprocess.Popen(["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
+        def say(text):
+            client.stdin.write(text)
+            client.stdin.flush()
+
+        def hear(text):
+            for line in client.stdout:
+                if text in line:
+                    return
+            raise AssertionError(f"no {text}")
+
+        for n in range(20):
+            say(b"K\n" if n % 2 else b"k\n")
+            hear(b"KEYUPDATE")
+            text = b"message %d\n" % n
+            say(text)
+            hear(text)
+        assert carriers(gate) == {"detached": 1}
+        client.kill()
+
+
+# --- ends ------------------------------------------------------------------------------------------------------------
+
+class Peer:
+    """A client whose records the test sends and receives itself."""
+
+    def __init__(self, gate, context):
+        self.sock = gate.connect()
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_hostname="one.test")
+        self._until_done(self._tls.do_handshake)
+
+    def _flush(self):
+        if self._out.pending:
+            self.sock.sendall(self._out.read())
+
+    def _until_done(self, step):
+        while True:
+            try:
+                done = step()
+                self._flush()
+                return done
+            except ssl.SSLWantReadError:
+                self._flush()
+                piece = self.sock.recv(65536)
+                if piece:
+                    self._in.write(piece)
+                else:
+                    self._in.write_eof()
+
+    def write(self, data):
+        self._tls.write(data)
+        self._flush()
+
+    def read(self):
+        """b"" is close_notify; a bare FIN is an error."""
+        try:
+            return self._until_done(lambda: self._tls.read(65536))
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def close_notify(self):
+        try:
+            self._tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self._flush()
+
+    def close(self):
+        self.sock.close()
+
+
+@pytest.fixture
+def pair(edge, serve, pki):
+    """pair(version): a client, and the server that the gate has connected it to."""
+    peers = []
+
+    def join(version):
+        server = serve(Listener)
+        gate = edge(server)
+        context = context_for(pki, version)
+        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        peer = Peer(gate, context)
+        peers.append(peer)
+        return gate, peer, server.accept()
+    yield join
+    for peer in peers:
+        peer.close()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_server_ends_first(pair, version):
+    gate, client, server = pair(version)
+    server.sendall(b"the end")
+    server.shutdown(socket.SHUT_WR)
+    assert client.read() == b"the end"
+    assert client.read() == b""
+    client.write(b"late")
+    assert server.recv(100) == b"late"
+    client.close_notify()
+    assert server.recv(100) == b""
+    server.close()
+    assert gate.wait_end()["why"] == "server_closed"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_client_ends_first(pair, version):
+    gate, client, server = pair(version)
+    client.write(b"the end")
+    client.close_notify()
+    assert ends(server) == ("eof", b"the end")
+    server.sendall(b"late")
+    server.close()
+    assert client.read() == b"late"
+    assert client.read() == b""
+    assert gate.wait_end()["why"] == "client_closed"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_fin_without_close_notify_is_an_end(pair, version):
+    gate, client, server = pair(version)
+    client.write(b"the end")
+    client.sock.shutdown(socket.SHUT_WR)
+    assert ends(server) == ("eof", b"the end")
+    server.sendall(b"late")
+    server.close()
+    assert client.read() == b"late"
+    assert client.read() == b""
+    assert gate.wait_end()["why"] == "client_closed"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_forged_record_ends_the_session_with_an_alert(pair, version):
+    gate, client, server = pair(version)
+    client.write(b"good")
+    client.sock.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
+    assert ends(server) == ("eof", b"good")
+    with pytest.raises(ssl.SSLError, match="BAD_RECORD_MAC"):
+        client.read()
+    end = gate.wait_end(why="client_tls_error")
+    assert end["detail"] == "decryption failed or bad record mac"
+    server.close()
+
+
+# --- what it is for --------------------------------------------------------------------------------------------------
+
+@pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer keeps memory of its own")
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_idle_session_is_small_even_after_traffic(edge, serve, pki, version):
+    gate = edge(serve(Echo))
+    context = context_for(pki, version)
+    data = pattern(50000, "idle")
+
+    def hold(n):
+        held = []
+        for _ in range(n):
+            client = context.wrap_socket(gate.connect(), server_hostname="one.test")
+            assert swap(client, data) == data
+            held.append(client)
+        return held
+
+    first = hold(50)  # pays for what all share
+    before = gate.pss_kib("Pss_Anon")
+    more = hold(300)
+    per_session = (gate.pss_kib("Pss_Anon") - before) * 1024 / len(more)
+    assert carriers(gate) == {"detached": 350}
+    assert per_session < 2048  # OpenSSL's object takes 14 KB
+    for client in first + more:
+        client.close()

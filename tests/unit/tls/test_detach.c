@@ -1,0 +1,417 @@
+/* Streams that have left OpenSSL's object behind, against OpenSSL at the other end. What ends and waits is in
+ * test_stream.c, for both carriers. */
+#include <openssl/err.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/macros.h"
+#include "unit/tls/peers.h"
+#include "unit/tls/suites.h"
+
+static const struct {
+    int              version;
+    const char      *name;
+    enum tls_carrier carrier;
+} suites[] = {{TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", TLS_DETACHED},
+              {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", TLS_DETACHED},
+              {TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256", TLS_DETACHED},
+              {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", TLS_DETACHED},
+              {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", TLS_DETACHED},
+              {TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", TLS_DETACHED},
+              {TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", TLS_DETACHED},
+              {TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", TLS_DETACHED},
+              {TLS1_2_VERSION, "ECDHE-RSA-CHACHA20-POLY1305", TLS_DETACHED},
+              {TLS1_2_VERSION, "AES128-GCM-SHA256", TLS_DETACHED},
+              {TLS1_2_VERSION, "AES256-GCM-SHA384", TLS_DETACHED},
+              {TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", TLS_KEPT_SUITE},
+              {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM", TLS_KEPT_SUITE},
+              {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", TLS_KEPT_SUITE},
+              {TLS1_2_VERSION, "AES128-SHA", TLS_KEPT_SUITE}};
+enum { TLS_1_3 = 0, TLS_1_2 = 3 }; /* a suite of each version */
+
+struct duo {
+    struct tls_worker  *worker;
+    struct tls_tickets *tickets;
+    struct tls_server  *server;
+    struct peer         peer;
+    struct stream       stream;
+};
+
+static void set_suite(struct peer *peer, size_t suite)
+{
+    ck_assert_int_eq(SSL_CTX_set_min_proto_version(peer->ctx, suites[suite].version), 1);
+    ck_assert_int_eq(SSL_CTX_set_max_proto_version(peer->ctx, suites[suite].version), 1);
+    ck_assert_int_eq(suites[suite].version == TLS1_3_VERSION ? SSL_CTX_set_ciphersuites(peer->ctx, suites[suite].name)
+                                                             : SSL_CTX_set_cipher_list(peer->ctx, suites[suite].name),
+                     1);
+}
+
+/* All is ready but the connection. */
+static struct duo duo_make(size_t suite, const char *client_ca)
+{
+    struct err                 err = {""};
+    struct duo                 d = {.worker = tls_worker_new(), .tickets = tls_tickets_new(&err), .peer = peer_new()};
+    struct tls_server_settings settings = server_settings("ec", "rsa", NULL);
+    static const char *const   alpn[] = {"mqtt"};
+    settings.detach = true;
+    settings.tickets = d.tickets;
+    settings.ciphers = "ALL";
+    settings.ciphersuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
+                            "TLS_AES_128_CCM_SHA256";
+    settings.alpn = alpn;
+    settings.n_alpn = 1;
+    if (client_ca != NULL) {
+        settings.client_ca = client_ca;
+        settings.verify = TLS_VERIFY_REQUIRED;
+    }
+    d.server = server_from(&settings);
+    ck_assert_int_eq(SSL_CTX_set_alpn_protos(d.peer.ctx, (const unsigned char *)"\4mqtt", 5), 0);
+    set_suite(&d.peer, suite);
+    return d;
+}
+
+static void duo_meet(struct duo *d, enum tls_carrier expected)
+{
+    d->stream = peer_join(&d->peer, d->server, "a.example");
+    ck_assert_int_eq(stream_detach(&d->stream, d->worker), expected);
+}
+
+static struct duo duo_join(size_t suite)
+{
+    struct duo d = duo_make(suite, NULL);
+    duo_meet(&d, TLS_DETACHED);
+    return d;
+}
+
+static void duo_end(struct duo *d)
+{
+    ck_assert_uint_eq(ERR_peek_error(), 0);
+    peer_free(&d->peer);
+    tls_server_free(d->server);
+    tls_tickets_free(d->tickets);
+    tls_worker_free(d->worker);
+}
+
+static void duo_part(struct duo *d)
+{
+    peer_hang_up(&d->peer, &d->stream);
+    duo_end(d);
+}
+
+/* len bytes to the peer, and what it got. */
+static void say(struct duo *d, const uint8_t *bytes, size_t len)
+{
+    static uint8_t got[20000];
+    size_t         sent = 0, n, back = 0;
+    while (back < len) {
+        if (sent < len) {
+            enum io how = stream_write(&d->stream, slice_of(bytes + sent, len - sent), &n);
+            ck_assert(how == IO_OK || how == IO_WANT_WRITE);
+            sent += n;
+        }
+        peer_pump(&d->peer);
+        int r = SSL_read(d->peer.ssl, got + back, (int)(len - back));
+        back += r > 0 ? (size_t)r : 0;
+    }
+    ck_assert_mem_eq(got, bytes, len);
+}
+
+static void hear(struct duo *d, const uint8_t *bytes, size_t len)
+{
+    static uint8_t got[20000];
+    size_t         n, back = 0;
+    ck_assert_int_eq(SSL_write(d->peer.ssl, bytes, (int)len), (int)len);
+    while (back < len) {
+        peer_pump(&d->peer);
+        enum io how = stream_read(&d->stream, got + back, len - back, &n);
+        ck_assert_msg(how == IO_OK || how == IO_WANT_READ, "%d %s", (int)how, stream_failure(&d->stream));
+        back += n;
+    }
+    ck_assert_mem_eq(got, bytes, len);
+}
+
+static void talk(struct duo *d)
+{
+    static uint8_t bytes[16384];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 31);
+    for (size_t len = 1; len <= sizeof bytes; len = len * 3 + 1) {
+        say(d, bytes, len);
+        hear(d, bytes, len);
+    }
+    say(d, bytes, sizeof bytes);
+    hear(d, bytes, sizeof bytes);
+}
+
+START_TEST(every_suite_goes_on_as_it_began)
+{
+    struct duo       d = duo_make((size_t)_i, NULL);
+    struct tls_facts before, after;
+    d.stream = peer_join(&d.peer, d.server, "a.example");
+    ck_assert(stream_facts(&d.stream, &before));
+    ck_assert_str_eq(before.cipher, suites[_i].name);
+    ck_assert_int_eq(stream_detach(&d.stream, d.worker), suites[_i].carrier);
+    ck_assert(stream_facts(&d.stream, &after));
+    ck_assert_str_eq(after.cipher, suites[_i].name);
+    ck_assert_str_eq(after.version, before.version);
+    ck_assert_str_eq(after.sni, "a.example");
+    ck_assert_str_eq(after.alpn, "mqtt");
+    ck_assert_str_eq(after.cert_key_alg, before.cert_key_alg);
+    ck_assert_str_eq(after.cert_sig_alg, before.cert_sig_alg);
+    ck_assert(!after.has_peer_cert && !after.resumed);
+    talk(&d);
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(a_resumed_session_detaches_too)
+{
+    static const size_t which[] = {TLS_1_3, TLS_1_2};
+    struct duo          d = duo_join(which[_i]);
+    struct tls_facts    facts;
+    talk(&d);
+    SSL_SESSION *session = SSL_get1_session(d.peer.ssl);
+    (void)SSL_shutdown(d.peer.ssl);
+    peer_hang_up(&d.peer, &d.stream);
+    d.stream = stream_plain(peer_connect(&d.peer, "a.example"));
+    ck_assert_int_eq(SSL_set_session(d.peer.ssl, session), 1);
+    ck_assert(stream_start_server(&d.stream, d.server, slice_of(NULL, 0)));
+    ck_assert_int_eq(peer_meet(&d.peer, &d.stream), IO_OK);
+    ck_assert_int_eq(SSL_session_reused(d.peer.ssl), 1);
+    ck_assert_int_eq(stream_detach(&d.stream, d.worker), TLS_DETACHED);
+    ck_assert(stream_facts(&d.stream, &facts) && facts.resumed);
+    talk(&d);
+    SSL_SESSION_free(session);
+    duo_part(&d);
+}
+END_TEST
+
+/* Its ticket is large, and its name is asked for later. */
+START_TEST(a_client_with_a_certificate_is_still_known)
+{
+    static const size_t which[] = {TLS_1_3, TLS_1_2};
+    struct duo          d = duo_make(which[_i], "ca.pem");
+    struct tls_facts    facts;
+    ck_assert_int_eq(SSL_CTX_use_certificate_chain_file(d.peer.ctx, "device.pem"), 1);
+    ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(d.peer.ctx, "device.key", SSL_FILETYPE_PEM), 1);
+    d.stream = peer_join(&d.peer, d.server, "a.example");
+    struct tls_facts before;
+    ck_assert(stream_facts(&d.stream, &before));
+    ck_assert_int_eq(stream_detach(&d.stream, d.worker), TLS_DETACHED);
+    ck_assert(stream_facts(&d.stream, &facts));
+    ck_assert_str_ne(facts.peer_cn, "");
+    ck_assert_str_eq(facts.peer_cn, before.peer_cn);
+    ck_assert(facts.has_peer_cert && facts.peer_cert_in_connection && facts.peer_verified);
+    talk(&d);
+    duo_part(&d);
+}
+END_TEST
+
+/* The handshake's end and the first data lie in one piece. */
+START_TEST(data_right_behind_the_handshake_is_not_lost)
+{
+    static const size_t which[] = {TLS_1_3, TLS_1_2};
+    struct duo          d = duo_make(which[_i], NULL);
+    uint8_t             bytes[100];
+    size_t              n;
+    d.stream = stream_plain(peer_connect(&d.peer, "a.example"));
+    ck_assert(stream_start_server(&d.stream, d.server, slice_of(NULL, 0)));
+    enum io how = IO_WANT_READ;
+    bool    said = false;
+    for (int round = 0; round < 100 && how != IO_OK; round++) {
+        if (SSL_do_handshake(d.peer.ssl) == 1 && !said)
+            said = SSL_write(d.peer.ssl, "at once", 7) == 7;
+        peer_pump(&d.peer);
+        how = stream_handshake(&d.stream);
+    }
+    ck_assert_int_eq(how, IO_OK);
+    ck_assert_int_eq(stream_detach(&d.stream, d.worker), TLS_DETACHED);
+    if (!said) {
+        peer_pump(&d.peer);
+        ck_assert_int_eq(SSL_do_handshake(d.peer.ssl), 1);
+        ck_assert_int_eq(SSL_write(d.peer.ssl, "at once", 7), 7);
+        peer_pump(&d.peer);
+    }
+    ck_assert_int_eq(stream_read(&d.stream, bytes, sizeof bytes, &n), IO_OK);
+    ck_assert(slice_eq(slice_of(bytes, n), slice_str("at once")));
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(records_may_be_cut_anywhere_and_read_in_any_pieces)
+{
+    static const char text[] = "0123456789abcdef";
+    struct duo        d = duo_join((size_t)_i);
+    for (size_t cap = 1; cap <= 20; cap += 3) {
+        for (size_t cut = 1; cut < 120; cut++) {
+            uint8_t got[40];
+            size_t  n, have = 0;
+            for (int i = 0; i < 2; i++)
+                ck_assert_int_eq(SSL_write(d.peer.ssl, text, 16), 16);
+            d.peer.step = cut;
+            for (int round = 0; round < 300 && have < 32; round++) {
+                peer_pump(&d.peer);
+                enum io how = stream_read(&d.stream, got + have, cap < 32 - have ? cap : 32 - have, &n);
+                ck_assert(how == IO_OK ? n > 0 && n <= cap : how == IO_WANT_READ && n == 0);
+                have += n;
+            }
+            ck_assert_uint_eq(have, 32);
+            ck_assert_mem_eq(got, text, 16);
+            ck_assert_mem_eq(got + 16, text, 16);
+            ck_assert(!stream_has_pending(&d.stream));
+        }
+    }
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(small_records_that_came_together_are_read_together)
+{
+    struct duo d = duo_join(TLS_1_3);
+    uint8_t    got[400];
+    size_t     n;
+    for (int i = 0; i < 100; i++)
+        ck_assert_int_eq(SSL_write(d.peer.ssl, "abc", 3), 3);
+    peer_pump(&d.peer);
+    ck_assert_int_eq(stream_read(&d.stream, got, sizeof got, &n), IO_OK);
+    ck_assert_uint_eq(n, 300);
+    ck_assert(stream_is_drained(&d.stream));
+    ck_assert_int_eq(SSL_write(d.peer.ssl, "abcd", 4), 4);
+    peer_pump(&d.peer);
+    ck_assert_int_eq(stream_read(&d.stream, got, 2, &n), IO_OK);
+    ck_assert(!stream_is_drained(&d.stream)); /* two bytes are left inside */
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(keys_are_renewed_whenever_the_peer_likes)
+{
+    struct duo d = duo_join((size_t)_i);
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(
+            SSL_key_update(d.peer.ssl, i % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+        ck_assert_int_eq(SSL_do_handshake(d.peer.ssl), 1);
+        talk(&d);
+    }
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(a_peer_that_takes_small_records_only_gets_such)
+{
+    struct duo     d = duo_make((size_t)_i, NULL);
+    static uint8_t bytes[2000];
+    size_t         n;
+    ck_assert_int_eq(SSL_CTX_set_tlsext_max_fragment_length(d.peer.ctx, TLSEXT_max_fragment_length_512), 1);
+    duo_meet(&d, TLS_DETACHED);
+    ck_assert_int_eq(stream_write(&d.stream, slice_of(bytes, sizeof bytes), &n), IO_OK);
+    ck_assert_uint_eq(n, 512);
+    peer_pump(&d.peer);
+    ck_assert_int_eq(SSL_read(d.peer.ssl, bytes, sizeof bytes), 512);
+    hear(&d, bytes, sizeof bytes);
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(the_peer_hears_what_was_wrong)
+{
+    static const struct {
+        const char *bytes;
+        size_t      len;
+        int         heard_1_3, heard_1_2;
+    } cases[] = {{"\x17\x03\x03\x00\x20"
+                  "0123456789abcdef0123456789abcdef",
+                  37, SSL_R_SSLV3_ALERT_BAD_RECORD_MAC, SSL_R_SSLV3_ALERT_BAD_RECORD_MAC},
+                 {"\x17\x03\x03\x50\x00", 5, SSL_R_TLSV1_ALERT_RECORD_OVERFLOW, SSL_R_TLSV1_ALERT_RECORD_OVERFLOW},
+                 {"MQTT!", 5, SSL_R_SSLV3_ALERT_UNEXPECTED_MESSAGE, SSL_R_TLSV1_ALERT_PROTOCOL_VERSION}};
+    static const size_t which[] = {TLS_1_3, TLS_1_2};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct duo d = duo_join(which[_i]);
+        uint8_t    bytes[16];
+        size_t     n;
+        ck_assert_int_eq(send(d.peer.fd, cases[i].bytes, cases[i].len, 0), (ssize_t)cases[i].len);
+        ck_assert_int_eq(stream_read(&d.stream, bytes, sizeof bytes, &n), IO_FAILED);
+        ck_assert_str_ne(stream_failure(&d.stream), "");
+        peer_pump(&d.peer);
+        ck_assert_int_le(SSL_read(d.peer.ssl, bytes, sizeof bytes), 0);
+        ck_assert_int_eq(ERR_GET_REASON(ERR_peek_last_error()), _i == 0 ? cases[i].heard_1_3 : cases[i].heard_1_2);
+        ERR_clear_error();
+        ck_assert_int_eq(stream_read(&d.stream, bytes, sizeof bytes, &n), IO_FAILED);
+        duo_part(&d);
+    }
+}
+END_TEST
+
+/* The peer takes a damaged record, so it tells why it gives up. */
+START_TEST(the_peer_s_alert_is_told)
+{
+    struct duo d = duo_join((size_t)_i);
+    uint8_t    bytes[16];
+    size_t     n;
+    ck_assert_int_eq(BIO_write(SSL_get_rbio(d.peer.ssl),
+                               "\x17\x03\x03\x00\x20"
+                               "0123456789abcdef0123456789abcdef",
+                               37),
+                     37);
+    ck_assert_int_eq(SSL_read(d.peer.ssl, bytes, sizeof bytes), -1);
+    ERR_clear_error();
+    peer_pump(&d.peer);
+    ck_assert_int_eq(stream_read(&d.stream, bytes, sizeof bytes, &n), IO_FAILED);
+    ck_assert_str_eq(stream_failure(&d.stream), "alert bad record mac");
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(what_came_before_the_fault_is_delivered)
+{
+    struct duo d = duo_join((size_t)_i);
+    uint8_t    bytes[16];
+    size_t     n;
+    ck_assert_int_eq(SSL_write(d.peer.ssl, "good", 4), 4);
+    peer_pump(&d.peer);
+    ck_assert_int_eq(send(d.peer.fd, "garbage", 7, 0), 7);
+    ck_assert_int_eq(stream_read(&d.stream, bytes, sizeof bytes, &n), IO_OK);
+    ck_assert(slice_eq(slice_of(bytes, n), slice_str("good")));
+    ck_assert_int_eq(stream_read(&d.stream, bytes, sizeof bytes, &n), IO_FAILED);
+    duo_part(&d);
+}
+END_TEST
+
+START_TEST(a_client_s_stream_stays_attached)
+{
+    const struct tls_client_settings settings = {.ca = "", .verify = TLS_VERIFY_NONE, .chain = "", .key = ""};
+    struct tls_client               *client = client_from(&settings);
+    struct tls_worker               *worker = tls_worker_new();
+    int                              fds[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+    struct stream s = stream_plain(fds[0]);
+    ck_assert(stream_start_client(&s, client, NULL));
+    ck_assert_int_eq(stream_detach(&s, worker), TLS_KEPT_OPTION);
+    stream_fini(&s);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    tls_worker_free(worker);
+    tls_client_free(client);
+}
+END_TEST
+
+TCase *detach_tests(void)
+{
+    TCase *tests = tcase_create("detach");
+    tcase_add_unchecked_fixture(tests, yard_make, yard_remove);
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, every_suite_goes_on_as_it_began, 0, (int)ARRAY_LEN(suites));
+    tcase_add_loop_test(tests, a_resumed_session_detaches_too, 0, 2);
+    tcase_add_loop_test(tests, a_client_with_a_certificate_is_still_known, 0, 2);
+    tcase_add_loop_test(tests, data_right_behind_the_handshake_is_not_lost, 0, 2);
+    tcase_add_loop_test(tests, records_may_be_cut_anywhere_and_read_in_any_pieces, 0, 6);
+    tcase_add_test(tests, small_records_that_came_together_are_read_together);
+    tcase_add_loop_test(tests, keys_are_renewed_whenever_the_peer_likes, TLS_1_3, TLS_1_2);
+    tcase_add_loop_test(tests, a_peer_that_takes_small_records_only_gets_such, 0, 6);
+    tcase_add_loop_test(tests, the_peer_hears_what_was_wrong, 0, 2);
+    tcase_add_loop_test(tests, the_peer_s_alert_is_told, 0, 6);
+    tcase_add_loop_test(tests, what_came_before_the_fault_is_delivered, 0, 6);
+    tcase_add_test(tests, a_client_s_stream_stays_attached);
+    return tests;
+}
