@@ -397,7 +397,7 @@ def test_pending_places_are_shared_out_by_the_balance(mqgate, serve):
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(connecting(gate)) for _ in range(30)]
         until(lambda: [broker.unanswered for broker in brokers] == [1, 2, 3], "six to ask")
-        assert gate.stats()["backends"][0]["waiting"] == 24
+        until(lambda: gate.stats()["backends"][0]["waiting"] == 24, "the others to wait")
         for broker in brokers:
             broker.answer(30)
         assert [client.recv(100) for client in clients] == [CONNACK] * 30

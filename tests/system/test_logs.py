@@ -85,7 +85,7 @@ def client_tls_error(scene):
     socket.socket.send(tls, b"this is no TLS record")
     ends(server)
     server.close()
-    return {"state": "relay", "tls": "TLSv1.3", "sni": "one.test", "detail": "wrong version number"}
+    return {"state": "relay", "tls": "TLSv1.3", "sni": "one.test", "detail": "unexpected record"}
 
 
 def idle_timeout(scene):
