@@ -62,7 +62,7 @@ static void put_listener(const struct snap_listener *listener, struct text *out)
              row_sum(row, COUNT_HANDSHAKES_FAILED));
     text_add(out, " tls12=%" PRIu64 " tls13=%" PRIu64 " open=%" PRIu64, tls12, handshakes - tls12,
              row_open(row, COUNT_HANDSHAKES, COUNT_TLS_CLOSED));
-    for (int i = 0; i < TLS_CARRIERS; i++)
+    for (unsigned i = 0; i < TLS_CARRIERS; i++)
         text_add(out, " %s=%" PRIu64, tls_carrier_names[i],
                  row_open(row, COUNT_TLS_CARRIED + i, COUNT_TLS_CARRIED_CLOSED + i));
     text_puts(out, "\n");
