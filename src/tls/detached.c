@@ -329,5 +329,5 @@ bool detached_has_pending(const struct detached *d)
 
 bool detached_is_drained(const struct detached *d)
 {
-    return d->drained && d->in == NULL;
+    return d->drained && d->in == NULL && !d->record.ended; /* an end that came with data is still to be told */
 }

@@ -64,7 +64,7 @@ enum record_got {
 };
 
 struct record_opened {
-    size_t       used;  /* bytes of in that are done with; 0 for RECORD_MORE and what ends the connection */
+    size_t       used;  /* bytes of in that are done with; 0 for RECORD_MORE, RECORD_ALERT and RECORD_FAULT */
     struct slice data;  /* of RECORD_DATA: in out, or in the record itself */
     uint8_t      alert; /* of RECORD_FAULT */
     const char  *why;   /* of RECORD_ALERT and RECORD_FAULT, one line; static */

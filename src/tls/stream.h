@@ -73,8 +73,8 @@ enum io stream_write(struct stream *s, struct slice bytes, size_t *n) MUST_CHECK
 /* Decrypted or undecrypted bytes wait inside the stream: the socket need not become readable for stream_read() to
  * return something. Always false on a plain stream. */
 bool stream_has_pending(const struct stream *s);
-/* The socket was empty when it was last read, and nothing waits inside: the next byte makes an event. May be false
- * although it is so; always false on a plain stream. */
+/* The socket was empty when it was last read, and nothing waits inside, nor an end: the next byte makes an event. May
+ * be false although it is so; always false on a plain stream. */
 bool stream_is_drained(const struct stream *s);
 /* Ends our direction: close_notify when TLS, then shutdown(2) for writing. IO_OK, or IO_WANT_WRITE, or IO_RESET. The
  * peer may go on sending. Every stream_write() must have ended. */

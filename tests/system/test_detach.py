@@ -310,6 +310,18 @@ def test_the_server_ends_first(pair, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
+def test_an_end_that_comes_with_the_last_data_is_passed_on(pair, version):
+    """In one segment, by a client that stays to hear ours."""
+    _, client, server = pair(version)
+    client._tls.write(b"the end")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client._tls.unwrap()
+    client._flush()
+    assert server.recv(100) == b"the end"
+    assert server.recv(100) == b""
+
+
+@pytest.mark.parametrize("version", VERSIONS)
 def test_the_client_ends_first(pair, version):
     gate, client, server = pair(version)
     client.write(b"the end")

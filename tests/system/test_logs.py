@@ -30,6 +30,7 @@ class Scene:
     def relay(self, **options):
         client = self.start(**options).connect()
         server = self.server.accept()
+        until(lambda: "state=relay" in self.gate.control("show sess"), "it to relay")
         return client, server
 
     def tls(self):
