@@ -68,7 +68,9 @@ static const struct option tls_options[] = {
             "rotated."},
     {"detach", OPTION_BOOL, AT(detach), .def = "true",
      .doc = "Whether OpenSSL's connection object is freed after the handshake, which makes an idle session small. "
-            "Sessions of cipher suites other than AES-GCM and ChaCha20-Poly1305 keep it; \"show tls\" counts them."},
+            "Sessions of cipher suites other than AES-GCM and ChaCha20-Poly1305 keep it, and those for which memory is "
+            "out; "
+            "\"show tls\" counts them."},
     {0}};
 
 static bool verify_has_ca(const void *section)

@@ -391,12 +391,12 @@ static void log_ready(struct process *p)
 
 static void close_all(struct process *p)
 {
-    reload_abandon(p);
     p->view.accepting = false;
     p->view.state = "stopping";
     if (p->engine != NULL)
         engine_stop(p->engine);
-    control_close(p->control);
+    control_close(p->control); /* who waits for a reload is told of it */
+    reload_abandon(p);
     admin_close(p->admin);
     sock_close(p->admin_fd);
     dns_free(p->dns);

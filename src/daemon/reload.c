@@ -209,11 +209,15 @@ static void commit_admin(struct reload *r)
 static void commit_limit(struct reload *r)
 {
     struct process *p = r->p;
-    if (r->conf->global.max_connections == p->conf->global.max_connections)
+    size_t          fixed = process_fixed_descriptors(r->snap);
+    bool            same = r->conf->global.max_connections == p->conf->global.max_connections;
+    if (same && fixed == process_fixed_descriptors(p->snap))
         return;
-    p->view.max_connections = p->max_connections =
-        descriptors_carry(r->conf->global.max_connections, process_fixed_descriptors(r->snap), &p->log);
-    engine_set_max_connections(p->engine, p->max_connections);
+    uint32_t carried = descriptors_carry(r->conf->global.max_connections, fixed, &p->log);
+    if (same && carried == p->max_connections) /* what an operator has set stays */
+        return;
+    p->view.max_connections = p->max_connections = carried;
+    engine_set_max_connections(p->engine, carried);
 }
 
 static void commit(struct reload *r)
@@ -236,18 +240,19 @@ static void commit(struct reload *r)
 
 /* ---- from the outside ---- */
 
-static void answer(struct reload *r, bool good)
+/* The call is not the reload's any more; NULL: nobody waits. */
+static struct command_call *put_answer(struct reload *r, bool good)
 {
     struct command_call *call = r->call;
     if (call == NULL)
-        return;
+        return NULL;
     r->call = NULL;
     call->severity = good ? SEVERITY_INFO : SEVERITY_ERROR;
     if (good)
-        text_add(&call->out, "Reloaded.\n");
+        text_puts(&call->out, "Reloaded.\n");
     if (r->told.len > 0)
         text_put(&call->out, r->told.at, r->told.len);
-    call->finish(call);
+    return call;
 }
 
 static void note_outcome(struct process *p, bool good)
@@ -282,13 +287,7 @@ static void give_up(struct reload *r)
 {
     note_outcome(r->p, false);
     r->p->files_taken = r->stamp; /* what is no good is not tried again and again */
-    struct command_call *call = r->call;
-    if (call != NULL) {
-        r->call = NULL;
-        call->severity = SEVERITY_ERROR;
-        if (r->told.len > 0)
-            text_put(&call->out, r->told.at, r->told.len);
-    }
+    (void)put_answer(r, false);   /* whoever asked is still in the call */
     log_told(r, log_failure);
     reload_free(r);
     notify_ready();
@@ -339,10 +338,12 @@ void reload_done(struct process *p)
     process_log_listening(p, r->before);
     log_info(&p->log, "reloaded", LOG_STR("by", r->by), LOG_STR("file", p->conf->file),
              LOG_UINT("reloads", p->view.reloads));
-    answer(r, true);
+    struct command_call *call = put_answer(r, true);
     log_told(r, log_waits);
     reload_free(r);
     notify_ready();
+    if (call != NULL)
+        call->finish(call);
     if (p->reload_again) {
         p->reload_again = false;
         (void)begin(p, "signal", false, NULL);

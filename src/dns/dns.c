@@ -351,8 +351,20 @@ static bool asks_the_same(const struct conf_server *a, const struct conf_server 
     return strcmp(a->host, b->host) == 0 && a->port == b->port;
 }
 
-/* The server is the same one, and is where it was. */
-static void site_go_on(struct site *site, const struct dns *before)
+/* Nothing is known of where it is: what it had under another name is not to stay. */
+static void site_begin_anew(struct site *site)
+{
+    static const struct addr   nowhere;
+    const struct dns_listener *listener = &site->lookup.dns->listener;
+    const struct addr          was = server_address(site->live);
+    if (!addr_is_set(&was))
+        return;
+    server_set_location(site->live, &nowhere, site->host);
+    listener->address(listener->user, site->backend, site->server, &was, "reload");
+}
+
+/* False: before did not know the server, or by another name. */
+static bool site_go_on(struct site *site, const struct dns *before)
 {
     const struct conf_server *conf = conf_of(site->lookup.dns, site);
     for (size_t i = 0; before != NULL && i < before->n_sites; i++) {
@@ -364,7 +376,9 @@ static void site_go_on(struct site *site, const struct dns *before)
         site->at = was->at;
         site->weight = was->weight;
         site->lookup.standing = was->lookup.standing;
+        return true;
     }
+    return false;
 }
 
 static void service_go_on(struct service *service, const struct dns *before)
@@ -384,7 +398,8 @@ void dns_begin(struct dns *dns, const struct dns *before)
 {
     for (size_t i = 0; i < dns->n_sites; i++) {
         struct site *site = &dns->sites[i];
-        site_go_on(site, before);
+        if (!site_go_on(site, before))
+            site_begin_anew(site);
         if (!is_srv(conf_of(dns, site)))
             lookup_begin(&site->lookup);
     }

@@ -326,8 +326,11 @@ static void server_go_on(struct checked_server *s, const struct checked_server *
         s->report.last = none;
     if (!same)
         s->report.level = level_now(s);
-    if (is_checked(s))
-        schedule(s, same && !was->report.running ? was->due_ms : 0);
+    if (!is_checked(s))
+        return;
+    uint64_t due_ms = s->started_ms + s->backend->conf->check.interval_ms; /* it may be shorter than it was */
+    due_ms = was->due_ms < due_ms ? was->due_ms : due_ms;
+    schedule(s, same && !was->report.running ? due_ms : 0);
 }
 
 static void backend_go_on(struct checked_backend *b, const struct health *before)

@@ -113,7 +113,8 @@ static bool find_cipher(const SSL_CIPHER *suite, struct record *r)
 static uint16_t fragment_max(const SSL *ssl)
 {
     uint8_t code = SSL_SESSION_get_max_fragment_length(SSL_get_session(ssl));
-    return (uint16_t)(code == TLSEXT_max_fragment_length_DISABLED ? RECORD_PLAIN_MAX : 256u << code);
+    bool    is_agreed = code >= TLSEXT_max_fragment_length_512 && code <= TLSEXT_max_fragment_length_4096;
+    return (uint16_t)(is_agreed ? 256u << code : RECORD_PLAIN_MAX);
 }
 
 static enum tls_carrier derive_1_3(const struct handover *h, struct record *r)

@@ -321,24 +321,15 @@ def test_an_end_that_comes_with_the_last_data_is_passed_on(pair, version):
     assert server.recv(100) == b""
 
 
+@pytest.mark.parametrize("with_notify", [True, False], ids=["close_notify", "fin_alone"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_client_ends_first(pair, version):
+def test_the_client_ends_first(pair, version, with_notify):
     gate, client, server = pair(version)
     client.write(b"the end")
-    client.close_notify()
-    assert ends(server) == ("eof", b"the end")
-    server.sendall(b"late")
-    server.close()
-    assert client.read() == b"late"
-    assert client.read() == b""
-    assert gate.wait_end()["why"] == "client_closed"
-
-
-@pytest.mark.parametrize("version", VERSIONS)
-def test_a_fin_without_close_notify_is_an_end(pair, version):
-    gate, client, server = pair(version)
-    client.write(b"the end")
-    client.sock.shutdown(socket.SHUT_WR)
+    if with_notify:
+        client.close_notify()
+    else:
+        client.sock.shutdown(socket.SHUT_WR)
     assert ends(server) == ("eof", b"the end")
     server.sendall(b"late")
     server.close()

@@ -249,6 +249,21 @@ def test_servers_come_and_go_with_an_srv_record_and_sessions_stay(mqgate, names,
     until(lambda: who(gate) == b"c", "c to be back")
 
 
+def test_another_service_name_leaves_nothing_of_the_old_one(mqgate, names, serve):
+    port, _ = greeters(serve, "abc")
+    for n, letter in enumerate("abc", 2):
+        names.set(f"{letter}.test", A, f"127.0.0.{n}")
+    names.set(SERVICE, SRV, *((1, 1, port, f"{letter}.test") for letter in "ab"))
+    names.set("_other._tcp.emqx.test", SRV, (1, 1, port, "c.test"))
+    gate = mqgate(through(names, f"srv:{SERVICE}"))
+    until(lambda: len(slots(gate)) == 2, "both targets")
+    gate.reload(through(names, f"srv:{SERVICE}"))
+    assert slots(gate) == {"s01": f"127.0.0.2:{port}", "s02": f"127.0.0.3:{port}"}
+    gate.reload(through(names, "srv:_other._tcp.emqx.test"))
+    until(lambda: slots(gate) == {"s01": f"127.0.0.4:{port}"}, "the other service alone")
+    assert who(gate) == b"c"
+
+
 def test_targets_without_addresses_beside_them_are_looked_up(mqgate, names, serve):
     port, _ = greeters(serve, "abc")
     names.additional = False

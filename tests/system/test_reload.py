@@ -4,6 +4,7 @@ import copy
 import csv
 import http.client
 import os
+import re
 import shutil
 import signal
 import socket
@@ -349,6 +350,16 @@ def test_a_server_that_moved_is_what_it_was_until_it_was_checked_there(mqgate, s
     until(lambda: gate.server_stats()["state"] == "UP", "it to be up again")
 
 
+def test_a_shorter_interval_holds_at_once(mqgate, serve):
+    echo = serve(Echo)
+    rare, often = ({"check": {"type": "tcp", "interval": each, "fast_interval": each}} for each in ("1h", "50ms"))
+    gate = mqgate(conf(echo.port, backend=rare))
+    until(lambda: gate.server_stats()["state"] == "UP", "the first check")
+    echo.kill()
+    gate.reload(conf(echo.port, backend=often))
+    until(lambda: gate.server_stats()["state"] == "DOWN", "it to be seen")
+
+
 def test_checks_switched_on_and_off(mqgate, serve):
     echo = serve(Echo)
     gate = mqgate(conf(echo.port))
@@ -409,6 +420,21 @@ def test_the_number_of_connections_changes(mqgate, echo):
     gate.control("set maxconn global 50")
     gate.reload(conf(echo.port, global_={"max_connections": 200}))
     assert "Maxconn: 50\n" in gate.control("show info")
+
+
+def test_more_listeners_than_the_limit_of_files_carries_leave_room_for_fewer_clients(mqgate, echo):
+    one = conf(echo.port, listener={"bind": f"127.0.0.1:{free_port()}"}, global_={"max_connections": 100000})
+    gate = mqgate(one, nofile=1000)
+
+    def carried():
+        return int(re.search(r"^Maxconn: (\d+)$", gate.control("show info"), re.M).group(1))
+    before, many = carried(), one
+    for n in range(5):
+        many = with_listener(many, name=f"more{n}", bind=f"127.0.0.1:{free_port()}")
+    gate.reload(many)
+    assert carried() == before - 5
+    gate.reload(one)
+    assert carried() == before
 
 
 def test_what_waits_for_another_start_is_said(mqgate, echo):
