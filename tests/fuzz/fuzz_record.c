@@ -1,4 +1,5 @@
 #include "fuzz.h"
+#include "support/client_record.h"
 #include "tls/record.h"
 
 /* The input is a script of what a client sends: records with genuine seals around any content, and bytes that are no
@@ -32,32 +33,9 @@ static void begin(struct play *p, uint8_t kind)
 /* As a client may seal anything: with record_seal() only data could be. */
 static void seal(struct play *p, uint8_t type, struct slice content, size_t padding)
 {
-    static const uint8_t zeros[256];
-    struct record       *c = &p->client;
-    const bool           is_1_3 = c->version == TLS_VERSION_1_3;
-    const bool           is_explicit = !is_1_3 && c->cipher != AEAD_CHACHA20_POLY1305;
-    uint8_t             *at = p->wire + p->len, tail[257], nonce[AEAD_NONCE_LEN], aad[13], seq[8];
-    const size_t         tail_len = is_1_3 ? 1 + padding : 0, explicit_len = is_explicit ? 8 : 0;
-    const size_t         body = explicit_len + content.len + tail_len + AEAD_TAG_LEN;
-    const uint8_t        header[] = {is_1_3 ? DATA : type, 3, 3, (uint8_t)(body >> 8), (uint8_t)body};
-    memcpy(tail + 1, zeros, sizeof zeros);
-    tail[0] = type;
-    for (int i = 0; i < 8; i++)
-        seq[i] = (uint8_t)(c->out.seq >> (56 - 8 * i));
-    memcpy(at, header, sizeof header);
-    memcpy(aad, seq, 8);
-    memcpy(aad + 8, header, 3);
-    aad[11] = (uint8_t)(content.len >> 8);
-    aad[12] = (uint8_t)content.len;
-    memcpy(nonce, c->out.iv, sizeof nonce);
-    for (int i = 0; i < 8; i++)
-        nonce[4 + i] = is_explicit ? seq[i] : nonce[4 + i] ^ seq[i];
-    if (is_explicit)
-        memcpy(at + 5, seq, 8);
-    const struct aead_frame frame = {c->cipher, nonce, is_1_3 ? slice_of(at, 5) : slice_of(aad, sizeof aad)};
-    FUZZ_CHECK(aead_seal(p->aead, &c->out.key, &frame, content, slice_of(tail, tail_len), at + 5 + explicit_len));
-    c->out.seq++;
-    p->len += 5 + body;
+    size_t n = client_record(&p->client, p->aead, type, content, padding, p->wire + p->len);
+    FUZZ_CHECK(n > 0);
+    p->len += n;
     p->sealed = type == DATA ? content : slice_of(NULL, 0);
 }
 

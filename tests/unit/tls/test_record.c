@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/macros.h"
+#include "support/client_record.h"
 #include "support/guarded.h"
 #include "tls/record.h"
 #include "unit/tls/suites.h"
@@ -63,31 +64,9 @@ static void ends_part(struct ends *e)
 /* The client says something of any type, with zeros behind it in TLS 1.3: behind what is on the wire already. */
 static void say(struct ends *e, uint8_t type, struct slice content, size_t padding)
 {
-    static uint8_t zeros[ROOM];
-    struct record *c = &e->client;
-    const bool     is_1_3 = c->version == TLS_VERSION_1_3, is_explicit = !is_1_3 && c->cipher != AEAD_CHACHA20_POLY1305;
-    uint8_t       *out = e->wire + e->len, tail[ROOM], nonce[12], aad[13], seq[8];
-    size_t         tail_len = is_1_3 ? 1 + padding : 0, explicit_len = is_explicit ? 8 : 0;
-    size_t         body = explicit_len + content.len + tail_len + AEAD_TAG_LEN;
-    memcpy(tail, zeros, sizeof tail);
-    tail[0] = type;
-    for (int i = 0; i < 8; i++)
-        seq[i] = (uint8_t)(c->out.seq >> (56 - 8 * i));
-    const uint8_t header[] = {is_1_3 ? DATA : type, 3, 3, (uint8_t)(body >> 8), (uint8_t)body};
-    memcpy(out, header, sizeof header);
-    memcpy(aad, seq, 8);
-    memcpy(aad + 8, header, 3);
-    aad[11] = (uint8_t)(content.len >> 8);
-    aad[12] = (uint8_t)content.len;
-    memcpy(nonce, c->out.iv, sizeof nonce);
-    for (int i = 0; i < 8; i++)
-        nonce[4 + i] = is_explicit ? (uint8_t)(0xA0 + i) : nonce[4 + i] ^ seq[i];
-    if (is_explicit)
-        memcpy(out + 5, nonce + 4, 8);
-    const struct aead_frame frame = {c->cipher, nonce, is_1_3 ? slice_of(out, 5) : slice_of(aad, sizeof aad)};
-    ck_assert(aead_seal(e->aead, &c->out.key, &frame, content, slice_of(tail, tail_len), out + 5 + explicit_len));
-    c->out.seq++;
-    e->len += 5 + body;
+    size_t n = client_record(&e->client, e->aead, type, content, padding, e->wire + e->len);
+    ck_assert_uint_gt(n, 0);
+    e->len += n;
 }
 
 /* The server opens the record that the wire begins with, and the wire is shorter by it. */
