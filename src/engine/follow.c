@@ -138,12 +138,17 @@ static size_t stopped_being_mqtt(struct session *s, enum direction dir, size_t g
     return good;
 }
 
-size_t follow_received(struct session *s, enum direction dir, struct slice in)
+void follow_received(struct session *s, enum direction dir, size_t n)
 {
-    if (s->mqtt == NULL || s->mqtt->loose || in.len == 0)
-        return in.len;
+    struct flow *f = &s->flow[dir];
+    if (s->mqtt == NULL || s->mqtt->loose || n == 0)
+        return;
+    struct slice in = slice_of(buf_end(f->buf) - n, n);
     size_t good = s->ws != NULL ? follow_frames(s, dir, in) : follow_packets(s, dir, (struct mqtt_bytes){.in = in});
-    return good == in.len ? good : stopped_being_mqtt(s, dir, good, in.len);
+    if (good < n)
+        good = stopped_being_mqtt(s, dir, good, n);
+    buf_drop(f->buf, (uint32_t)(n - good));
+    buf_give_empty(&s->worker->bufs, &f->buf);
 }
 
 bool follow_begin(struct session *s)
@@ -166,12 +171,8 @@ bool follow_begin(struct session *s)
 
 void follow_what_waited(struct session *s)
 {
-    for (enum direction dir = UP; dir <= DOWN; dir++) {
-        struct flow *f = &s->flow[dir];
-        size_t       n = buf_len(f->buf);
-        if (n > 0)
-            buf_drop(f->buf, (uint32_t)(n - follow_received(s, dir, buf_bytes(f->buf))));
-    }
+    for (enum direction dir = UP; dir <= DOWN; dir++)
+        follow_received(s, dir, buf_len(s->flow[dir].buf));
 }
 
 /* Of a frame or packet that is begun; at least one byte, which may be more of its header. */

@@ -41,9 +41,9 @@ bool refuse_farewell(struct session *s) MUST_CHECK;
 bool follow_begin(struct session *s) MUST_CHECK;
 /* In ST_RELAY, before anything else: what came while s waited for the server, and with the server's answer. */
 void follow_what_waited(struct session *s);
-/* Bytes that one side has just sent. Returns how many may be relayed: less than all when the stream has stopped being
- * MQTT; then the session is to end. */
-size_t follow_received(struct session *s, enum direction dir, struct slice in) MUST_CHECK;
+/* The last n bytes in the direction's buffer are new. Only what is still MQTT stays there, and the buffer only if
+ * something does; when the stream has stopped being MQTT the session is to end. */
+void follow_received(struct session *s, enum direction dir, size_t n);
 /* Bytes, at most BUF_CAPACITY, that certainly belong to the packet or frame that the server is sending; 0: it is in
  * none. */
 size_t follow_to_boundary(const struct session *s) MUST_CHECK;

@@ -177,16 +177,6 @@ static size_t readable_room(const struct session *s, enum direction dir)
     return left < room ? left : room;
 }
 
-/* n bytes more are in the buffer; only what is still MQTT stays there. */
-static void received(struct session *s, enum direction dir, size_t n)
-{
-    struct flow *f = &s->flow[dir];
-    relay_received(s, dir, n);
-    size_t good = follow_received(s, dir, slice_of(buf_end(f->buf) - n, n));
-    buf_drop(f->buf, (uint32_t)(n - good));
-    buf_give_empty(&s->worker->bufs, &f->buf);
-}
-
 /* One read. False when there is nothing to read for now, or never again. */
 static bool fill(struct session *s, enum direction dir)
 {
@@ -201,7 +191,8 @@ static bool fill(struct session *s, enum direction dir)
         if (n < room && (from->stream.tls == NULL || stream_is_drained(&from->stream)))
             session_side_unreadable(from, IO_WANT_READ);
         buf_added(f->buf, (uint32_t)n);
-        received(s, dir, n);
+        relay_received(s, dir, n);
+        follow_received(s, dir, n);
         return true;
     }
     drop_buf(s, f);

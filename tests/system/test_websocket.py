@@ -739,6 +739,19 @@ def test_a_broker_that_stops_making_sense(gate, arrive, bad, level):
     gate.wait_end(why="server_not_mqtt", state="relay")
 
 
+def test_a_broker_that_makes_no_sense_from_its_first_frame(mqgate, broker, pki, over_tls):
+    """In one piece with its 101, so that nothing is left of what came."""
+    gate = mqgate(wss_to(broker.port, pki))
+    with ws.Client(over_tls(gate)).up() as client:
+        client.send(ws.frame(CONNECTS[4], mask=M))
+        with meet(broker) as server:
+            key = server.head()["Sec-WebSocket-Key"]
+            server.send(ws.answer(key=key) + ws.frame(b"", 3))
+            _, heard = client.ends()
+    assert heard == ws.close(1011)
+    gate.wait_end(why="server_not_mqtt")
+
+
 @pytest.mark.parametrize("bad", [ws.frame(b"\0\0what", mask=M), ws.frame(PINGREQ, ws.TEXT, mask=M), ws.frame(PINGREQ),
                                  ws.frame(b"", mask=M, reserved=4)], ids=["no MQTT", "text", "unmasked", "reserved"])
 def test_without_strict_everything_passes_from_there_on(mqgate, broker, arrive, bad):
