@@ -23,6 +23,7 @@ static void usage(FILE *to)
         "       mqgatectl [-s SOCKET] stat [PROXY]    listeners, servers and backends as a table\n"
         "       mqgatectl [-s SOCKET] info            the process as a table\n"
         "       mqgatectl [-s SOCKET] top [-d SECONDS]   the same and the heaviest sessions, live\n"
+        "       mqgatectl [-s SOCKET] drain [WORDS...] [--wait]   ends mqgate in order; --wait: returns when it is done\n"
         "       mqgatectl check-health [ADDRESS:PORT [URI]]   is http://127.0.0.1:8080/haproxy_health content?\n"
         "       mqgatectl import [-o FILE] HAPROXY.CFG        an mqgate.conf of an HAProxy configuration\n"
         "       mqgatectl --help | --version\n"
@@ -41,6 +42,8 @@ static enum ctl_status run(const char *socket, int argc, char **argv)
     const char *word = argv[0];
     if (is(word, "check-health"))
         return health_run(argc - 1, argv + 1);
+    if (is(word, "drain"))
+        return ask_drain(socket, argv, argc);
     if (is(word, "import"))
         return (enum ctl_status)import_run(argc - 1, argv + 1);
     if (is(word, "info"))

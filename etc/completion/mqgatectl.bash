@@ -9,6 +9,7 @@ clear table FRONTEND
 disable frontend FRONTEND
 disable health SERVER
 disable server SERVER
+drain
 echo
 enable frontend FRONTEND
 enable health SERVER
@@ -30,9 +31,12 @@ set server SERVER weight
 set severity-output none|number|string
 set timeout cli
 set weight SERVER
+shed
+shed server SERVER
 show activity
 show backend
 show cli level|sockets
+show drain
 show env
 show errors
 show events
@@ -55,6 +59,7 @@ show version libraries
 shutdown frontend FRONTEND
 shutdown session
 shutdown sessions server SERVER
+undrain
 user
 wait
 '

@@ -166,6 +166,8 @@ const struct prom_own prom_own[] = {
      "Sessions ended because the client was silent for longer than its keep-alive allows."},
     {"max_age_ended_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_MAX_AGE_ENDED, PROM_OF_ANY, NULL, NULL,
      "Sessions asked to reconnect by max_age."},
+    {"shed_total", PROM_COUNTER, FRONTENDS, COLUMN_MQGATE_SHED, PROM_OF_ANY, NULL, NULL,
+     "Sessions asked to go by drain or shed."},
     {"mqtt_broken_total", PROM_COUNTER, FRONTENDS | SERVERS, COLUMN_MQGATE_MQTT_BROKEN, PROM_OF_MQTT, NULL, NULL,
      "Sessions ended because their stream stopped being MQTT."},
     {"mqtt_loose_total", PROM_COUNTER, FRONTENDS | SERVERS, COLUMN_MQGATE_MQTT_LOOSE, PROM_OF_MQTT, NULL, NULL,

@@ -273,6 +273,7 @@ static const struct named_count listener_counts[] = {
     {"paced", COUNT_PACED},
     {"keep_alive_ended", COUNT_KEEP_ALIVE_ENDED},
     {"max_age_ended", COUNT_MAX_AGE_ENDED},
+    {"shed", COUNT_SHED},
     {"internal_errors", COUNT_INTERNAL_ERRORS},
 };
 
@@ -531,6 +532,25 @@ static void on_info(void *user, size_t pos, const char *name, const char *tags, 
     put_value(user, name, value);
 }
 
+/* While there is something to tell. */
+static void put_drain(struct writer *w)
+{
+    const struct progress p = view_progress(w->view, w->now_ms);
+    if (!p.is_on)
+        return;
+    put_key(w->t, "drain");
+    text_puts(w->t, "{");
+    put_text(w->t, "phase", p.phase);
+    put_uint(w->t, "total", p.total);
+    put_uint(w->t, "done", p.total - p.left);
+    put_uint(w->t, "left", p.left);
+    put_uint(w->t, "rate", p.rate);
+    put_uint(w->t, "asked_a_second", p.asked_a_second);
+    put_uint(w->t, "to_go_ms", p.to_go_ms);
+    put_uint(w->t, "cut_ms", p.cut_ms);
+    text_puts(w->t, "}");
+}
+
 static void put_process(struct writer *w)
 {
     const struct view        *view = w->view;
@@ -542,6 +562,7 @@ static void put_process(struct writer *w)
     put_text(w->t, "state", view->state);
     put_bool(w->t, "accepting", view->accepting);
     put_bool(w->t, "healthy", view_is_healthy(view));
+    put_drain(w);
     put_uint(w->t, "workers", global->workers);
     put_uint(w->t, "max_connections", view->max_connections);
     put_uint(w->t, "reloads", view->reloads);

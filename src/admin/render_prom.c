@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin/prom_families.h"
+#include "base/clock.h"
 #include "base/macros.h"
 #include "base/utf8.h"
 #include "config.h"
@@ -428,12 +429,22 @@ static void put_reloads(const struct view *view, const struct writer *w)
               "When the last one was tried, seconds since 1970; 0: never.");
 }
 
+static void put_drain(const struct view *view, const struct writer *w)
+{
+    const struct progress p = view_progress(view, clock_mono_ms());
+    put_gauge(w, "mqgate_draining", view->drain.phase != DRAIN_NONE, "1 while the process is on its way to its end.");
+    put_gauge(w, "mqgate_drain_left", p.left, "Sessions that a drain, or shed, is to end.");
+    put_gauge(w, "mqgate_drain_rate", p.rate, "Sessions that it asks to go a second, 0 for all at once.");
+    put_gauge(w, "mqgate_drain_to_go_seconds", (p.to_go_ms + 999) / 1000, "Until the last is asked or cut.");
+}
+
 static void put_own_process(const struct view *view, const struct writer *w)
 {
     struct text certificates = {0};
     put_said(w, "mqgate_build_info", "version", PACKAGE_VERSION, tls_library_version());
     put_gauge(w, "mqgate_healthy", view_is_healthy(view), "1 while the health endpoint answers 200.");
     put_gauge(w, "mqgate_accepting", view->accepting, "1 while listeners take new clients.");
+    put_drain(view, w);
     for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
         put_worker_counter(view, w, i);
     put_dns(view, w);

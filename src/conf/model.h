@@ -61,6 +61,17 @@ struct conf_log {
     bool                identity; /* names of MQTT users may be shown */
 };
 
+enum { DRAIN_REFERENCE_MAX = 1024 }; /* bytes */
+
+/* How sessions are ended when the process is to stop, and by `shed` and max_age. */
+struct conf_drain {
+    uint32_t    notice_ms;
+    uint32_t    rate; /* sessions a second; 0: all at once */
+    uint32_t    deadline_ms;
+    const char *server_reference; /* "": none */
+    bool        clean_will;
+};
+
 struct conf_global {
     const char        *node;    /* never "" : the host's name when none is written */
     uint32_t           workers; /* never 0: one for each CPU when none is written */
@@ -74,6 +85,7 @@ struct conf_global {
     enum command_level control_level;
     const char        *pid_file;
     struct conf_log    log;
+    struct conf_drain  drain;
 };
 
 struct conf_certificate {

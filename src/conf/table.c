@@ -50,22 +50,31 @@ static const struct option log_options[] = {
 
 static const struct section log_section = {log_options, NULL, sizeof(struct conf_log)};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_drain, field)
+
 static const struct option drain_options[] = {
-    {"notice", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "0s",
+    {"notice", OPTION_DURATION, AT(notice_ms), .min = 0, .max = LONGEST, .def = "0s",
      .doc = "How long the health endpoint answers 503 before the listeners close, so that a load balancer that asks "
-            "at intervals sends nobody to a closed port."},
-    {"rate", OPTION_U32, NOT_YET, .min = 0, .max = MILLION, .def = "500",
-     .doc = "Sessions that are closed each second once the listeners are closed. 0: all at once."},
-    {"deadline", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "60s",
-     .doc = "Counted from the end of notice: whatever is left then is cut."},
-    {"server_reference", OPTION_STRING, NOT_YET, .max = 65535, .def = "", .check = syntax_printable,
-     .allowed = "printable text, or \"\"",
-     .doc = "The Server Reference that MQTT 5 clients get in their DISCONNECT, with reason code 0x9C. \"\": none."},
-    {"clean_will", OPTION_BOOL, NOT_YET, .def = "false",
-     .doc = "Whether the broker gets a DISCONNECT with code 0x00 first, so that it publishes no Will message."},
+            "at intervals sends nobody to a closed port. New clients are served until then."},
+    {"rate", OPTION_U32, AT(rate), .min = 0, .max = MILLION, .def = "500",
+     .doc = "Sessions that are asked to go each second once the listeners are closed, spread evenly over it, those "
+            "with no packet in flight first. 0: all at once. It is also the pace of the command shed."},
+    {"deadline", OPTION_DURATION, AT(deadline_ms), .min = 0, .max = LONGEST, .def = "60s",
+     .doc = "Counted from the end of notice: whatever is left then is cut. Supervisors that wait for the process must "
+            "wait for longer than notice and this together: TimeoutStopSec of systemd, kill_timeout of Nomad."},
+    {"server_reference", OPTION_STRING, AT(server_reference), .max = DRAIN_REFERENCE_MAX, .def = "",
+     .check = syntax_printable, .allowed = "printable text of at most 1024 bytes, or \"\"",
+     .doc =
+         "The Server Reference that MQTT 5 clients get with reason code 0x9C: in their DISCONNECT, or in the CONNACK "
+         "of one that is not connected yet. It names where else to connect. \"\": none."},
+    {"clean_will", OPTION_BOOL, AT(clean_will), .def = "false",
+     .doc =
+         "Whether the broker gets a DISCONNECT with code 0x00 from a client that is asked to go, by a drain, by shed "
+         "or by max_age, so that it publishes no Will message. Otherwise it sees the connection end, and does."},
     {0}};
 
-static const struct section drain_section = {drain_options, NULL, 0};
+static const struct section drain_section = {drain_options, NULL, sizeof(struct conf_drain)};
 
 static const struct option upgrade_options[] = {
     {"wait", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "5s",
@@ -114,7 +123,7 @@ static const struct option global_options[] = {
      .allowed = "the path of a file, or \"\"",
      .doc = "A file that holds the process id while the daemon runs. \"\": none."},
     {"log", OPTION_GROUP, AT(log), .section = &log_section, .doc = "What is logged, how, and where to."},
-    {"drain", OPTION_GROUP, NOT_YET, .section = &drain_section,
+    {"drain", OPTION_GROUP, AT(drain), .section = &drain_section,
      .doc = "How sessions are closed when the process is told to stop."},
     {"upgrade", OPTION_GROUP, NOT_YET, .section = &upgrade_section,
      .doc = "How sessions are carried over to a new binary."},

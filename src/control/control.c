@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "control/client.h"
 #include "net/listener.h"
@@ -88,6 +89,16 @@ struct control *control_open(struct ev_loop *loop, const struct control_settings
 void control_register(struct control *control, const struct command *table, void *owner)
 {
     commands_add(&control->commands, table, owner);
+}
+
+bool control_is_awaited(const struct control *control)
+{
+    const struct client *client;
+    DL_FOREACH (control->clients, client) {
+        if (client->pending || client->sent < client->call.out.len)
+            return true;
+    }
+    return false;
 }
 
 void control_close(struct control *control)

@@ -43,6 +43,8 @@ struct control *control_open(struct ev_loop *loop, const struct control_settings
  * most words is meant. owner is what they are called with from here on: a table may be registered again with another.
  */
 void control_register(struct control *control, const struct command *table, void *owner);
+/* A command has not answered yet, or not all of an answer is out. */
+bool control_is_awaited(const struct control *control);
 /* Ends every client, calling back commands that have not answered; removes the socket. NULL is fine. */
 void control_close(struct control *control);
 

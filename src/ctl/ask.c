@@ -89,6 +89,23 @@ enum ctl_status ask_words(const char *socket, char **words, int n)
     return status;
 }
 
+enum ctl_status ask_drain(const char *socket, char **words, int n)
+{
+    struct text line = {.at = NULL};
+    struct err  err;
+    bool        waits = n > 1 && strcmp(words[n - 1], "--wait") == 0;
+    if (!line_join(&line, words, waits ? n - 1 : n, &err)) {
+        say(&err);
+        text_fini(&line);
+        return CTL_BAD_USAGE;
+    }
+    if (waits)
+        text_puts(&line, "; wait 2147483647s drained");
+    enum ctl_status status = ask_print(socket, &line);
+    text_fini(&line);
+    return status;
+}
+
 /* Lines without a command say nothing. */
 static bool is_blank(const char *line)
 {

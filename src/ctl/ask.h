@@ -11,6 +11,8 @@
 enum ctl_status ask_print(const char *socket, const struct text *line);
 /* What words say to mqgate, as one command line. */
 enum ctl_status ask_words(const char *socket, char **words, int n);
+/* The same for "drain" and what stands behind it; "--wait" as the last word is for us: returns when it is done. */
+enum ctl_status ask_drain(const char *socket, char **words, int n);
 /* Every line of standard input, one after the other, also behind one that failed. */
 enum ctl_status ask_input(const char *socket);
 

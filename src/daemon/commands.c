@@ -4,11 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/events.h"
 #include "base/log.h"
 #include "config.h"
 #include "daemon/version.h"
-#include "snapshot/snapshot.h"
+#include "report/view.h"
 
 /* name: "" for all of them. */
 static void put_environment(struct text *out, const char *name)
@@ -73,8 +74,8 @@ static const struct server *find_server(const struct snapshot *snap, const char 
 
 static enum condition_state server_is_removable(void *owner, const char *of, struct err *why)
 {
-    struct snapshot *const *snap = owner;
-    const struct server    *server = find_server(*snap, of);
+    const struct view   *view = owner;
+    const struct server *server = find_server(view->snap, of);
     if (server == NULL) {
         err_set(why, "No such server.");
         return CONDITION_NEVER;
@@ -89,6 +90,20 @@ static enum condition_state server_is_removable(void *owner, const char *of, str
     return CONDITION_NOT_YET;
 }
 
+static enum condition_state is_drained(void *owner, const char *of, struct err *why)
+{
+    const struct view    *view = owner;
+    const struct progress p = view_progress(view, clock_mono_ms());
+    (void)of;
+    if (view->drain.taken_back && !p.is_on) {
+        err_set(why, "The drain was taken back.");
+        return CONDITION_NEVER;
+    }
+    err_set(why, "%u sessions are left.", p.left);
+    return p.is_on ? CONDITION_NOT_YET : CONDITION_MET;
+}
+
 const struct condition daemon_conditions[] = {
+    {"drained", "", "no drain, and no shed, has anything left to do", is_drained},
     {"srv-removable", "<backend>/<server>", "it is in maintenance and no session uses it", server_is_removable},
     {NULL, NULL, NULL, NULL}};

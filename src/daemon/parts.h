@@ -31,6 +31,7 @@ struct process {
     struct dns         *dns;
     struct admin       *admin;
     struct control     *control; /* NULL: none */
+    struct drain       *drain;
     struct view         view;
     int                 admin_fd;   /* until admin takes it over; -1 */
     struct addr         admin_addr; /* where it really listens */

@@ -18,6 +18,7 @@
 #include "daemon/crash.h"
 #include "daemon/daemon.h"
 #include "daemon/descriptors.h"
+#include "daemon/drain.h"
 #include "daemon/files.h"
 #include "daemon/notify.h"
 #include "daemon/parts.h"
@@ -88,9 +89,31 @@ static void on_stop_signal(struct ev_loop *loop, ev_signal *watcher, int revents
 {
     struct process *p = watcher->data;
     (void)revents;
+    if (watcher->signum != SIGQUIT && drain_by_signal(p->drain, strsignal(watcher->signum)))
+        return;
     log_info(&p->log, "stopping", LOG_STR("signal", strsignal(watcher->signum)),
              LOG_UINT("sessions", gauge_now(engine_open_sessions(p->engine))));
     ev_break(loop, EVBREAK_ALL);
+}
+
+static void on_wait_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    struct process *p = watcher->data;
+    (void)loop;
+    (void)revents;
+    drain_wait(p->drain, strsignal(watcher->signum));
+}
+
+static void on_drained(void *user)
+{
+    const struct process *p = user;
+    ev_break(p->loop, EVBREAK_ALL);
+}
+
+static bool is_awaited(void *user)
+{
+    const struct process *p = user;
+    return p->control != NULL && control_is_awaited(p->control);
 }
 
 /* What other versions do on these signals is no reason to die of them, as their default would have it. */
@@ -145,8 +168,8 @@ static void start_watchers(struct process *p)
     static const struct {
         int number;
         void (*on)(struct ev_loop *, ev_signal *, int);
-    } signals[] = {{SIGTERM, on_stop_signal},  {SIGINT, on_stop_signal},    {SIGQUIT, on_stop_signal},
-                   {SIGHUP, on_reload_signal}, {SIGUSR1, on_unused_signal}, {SIGUSR2, on_unused_signal}};
+    } signals[] = {{SIGTERM, on_stop_signal},  {SIGINT, on_stop_signal},  {SIGQUIT, on_stop_signal},
+                   {SIGHUP, on_reload_signal}, {SIGUSR1, on_wait_signal}, {SIGUSR2, on_unused_signal}};
     static_assert(ARRAY_LEN(signals) == ARRAY_LEN(p->signals), "a watcher each");
     for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
         ev_signal_init(&p->signals[i], signals[i].on, signals[i].number);
@@ -220,7 +243,7 @@ static int open_control(struct process *p, const struct privileges *who, struct 
                                               .gid = who->gid,
                                               .level = global->control_level,
                                               .conditions = daemon_conditions,
-                                              .conditions_owner = &p->snap};
+                                              .conditions_owner = &p->view};
     if (global->control_socket[0] == '\0')
         return 0;
     p->control = control_open(p->loop, &settings, &p->log, err);
@@ -306,6 +329,7 @@ static void register_commands(struct process *p)
     if (p->log.events != NULL)
         control_register(p->control, daemon_log_commands, &p->log);
     control_register(p->control, report_commands, &p->view);
+    control_register(p->control, drain_commands, p->drain);
     control_register(p->control, engine_commands, p->engine);
     control_register(p->control, health_commands, p->health);
     control_register(p->control, dns_commands, p->dns);
@@ -339,6 +363,11 @@ static int start_all(struct process *p, struct err *err)
     dns_begin(p->dns, NULL);
     if (make_view(p, err) != 0)
         return -1;
+    p->drain = drain_new(p->loop, &p->view, (struct drain_owner){p, on_drained, is_awaited});
+    if (p->drain == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
     register_commands(p);
     start_watchers(p);
     if (start_admin(p, err) != 0)
@@ -397,6 +426,7 @@ static void close_all(struct process *p)
         engine_stop(p->engine);
     control_close(p->control); /* who waits for a reload is told of it */
     reload_abandon(p);
+    drain_free(p->drain);
     admin_close(p->admin);
     sock_close(p->admin_fd);
     dns_free(p->dns);

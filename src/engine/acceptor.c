@@ -131,8 +131,8 @@ static enum room take_room(struct worker *w, struct acceptor *a)
     struct snap_listener *listener = a->bind->listener;
     if (!listener->conf->admin)
         return rate_allows(w, a) && take_room_or_pause(w) ? ROOM_TAKEN : ROOM_LATER;
-    bool is_open = atomic_load_explicit(&listener->state, memory_order_relaxed) == LISTENER_OPEN;
-    if (is_open && engine_rate_wait_ms(w->engine, listener, w->now_ms) == 0 && engine_take_room(w->engine))
+    if (engine_is_open(w->engine, listener) && engine_rate_wait_ms(w->engine, listener, w->now_ms) == 0 &&
+        engine_take_room(w->engine))
         return ROOM_TAKEN;
     return ROOM_NONE;
 }
@@ -184,16 +184,22 @@ void acceptors_init(struct worker *w)
         ev_io_init(&w->acceptors[i].io, on_acceptable, w->acceptors[i].fd, EV_READ);
 }
 
-/* What an operator says of the listener; one with admin does not stop listening for it. */
-static enum listener_state socket_state(const struct acceptor *a)
+/* What an operator says of the listener, and whether the engine is open; one with admin does not stop listening. */
+static enum listener_state socket_state(const struct worker *w, const struct acceptor *a)
 {
     const struct snap_listener *listener = a->bind->listener;
-    return listener->conf->admin ? LISTENER_OPEN : atomic_load_explicit(&listener->state, memory_order_relaxed);
+    if (listener->conf->admin)
+        return LISTENER_OPEN;
+    enum listener_state state = atomic_load_explicit(&listener->state, memory_order_relaxed);
+    return state == LISTENER_OPEN && !engine_is_open(w->engine, listener) ? LISTENER_PAUSED : state;
 }
 
-/* SHUT_RD takes a listening socket out of the kernel's tables, its queue is reset, and the address stays ours. */
+/* SHUT_RD takes a listening socket out of the kernel's tables, its queue is reset, and the address stays ours. Whoever
+ * is in the queue believes that he is connected: when the engine closes he is let in before. */
 static void pause_acceptor(struct worker *w, struct acceptor *a)
 {
+    if (atomic_load_explicit(&w->engine->closed, memory_order_relaxed))
+        accept_some(w, a, a->bind->listener->conf->backlog);
     ev_io_stop(w->loop, &a->io);
     a->paused = true;
     (void)shutdown(a->fd, SHUT_RD);
@@ -219,7 +225,7 @@ void acceptors_start(struct worker *w)
 {
     for (size_t i = 0; i < w->n_acceptors; i++) {
         struct acceptor    *a = &w->acceptors[i];
-        enum listener_state state = socket_state(a);
+        enum listener_state state = socket_state(w, a);
         if (a->fd < 0)
             continue;
         if (state == LISTENER_STOPPED)

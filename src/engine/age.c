@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "engine/count.h"
 #include "engine/shared.h"
+#include "engine/shed.h"
 
 enum { LOOKED_AT_A_TURN = 1024 }; /* sessions */
 
@@ -23,20 +24,12 @@ static bool is_old(const struct session *s)
            s->worker->now_ms - s->begun_ms >= limit_ms(s);
 }
 
-/* One of the listener's sessions may go now. Workers share its minute; what a turn of ours is too late for is not lost.
- */
-static bool take_budget(struct snap_listener *listener, uint64_t now_ns)
+/* One of the listener's sessions may go now. Workers share its minute. */
+static bool take_budget(struct snap_listener *listener)
 {
-    const uint64_t ms_ns = 1000 * 1000, interval_ns = 60 * 1000 * ms_ns / listener->conf->max_age.budget;
-    const uint64_t oldest_ns = now_ns - AGE_TURN_MS * ms_ns;
-    uint64_t       seen_ns = atomic_load_explicit(&listener->next_aged_ns, memory_order_relaxed), next_ns;
-    do {
-        next_ns = seen_ns > oldest_ns ? seen_ns : oldest_ns;
-        if (next_ns > now_ns)
-            return false;
-    } while (!atomic_compare_exchange_weak_explicit(&listener->next_aged_ns, &seen_ns, next_ns + interval_ns,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return true;
+    const uint64_t minute_ns = UINT64_C(60) * 1000 * 1000 * 1000;
+    return shed_take_turn(&listener->next_aged_ns, minute_ns / listener->conf->max_age.budget, AGE_TURN_MS,
+                          clock_mono_ns());
 }
 
 /* Sessions stand in the order in which they began; those looked at in vain are looked at again in the next round. */
@@ -45,10 +38,9 @@ void age_serve(struct worker *w)
     struct session *s = w->age_cursor != NULL ? w->age_cursor : w->sessions;
     for (int n = 0; n < LOOKED_AT_A_TURN && s != NULL; n++) {
         w->age_cursor = s->next;
-        if (is_old(s) && take_budget(s->listener, clock_mono_ns())) {
+        if (is_old(s) && take_budget(s->listener)) {
             count_client(s, COUNT_MAX_AGE_ENDED, 1);
-            relay_shed(s, WHY_MAX_AGE);
-            session_advance(s);
+            shed_ask(s, WHY_MAX_AGE);
         }
         s = w->age_cursor;
     }

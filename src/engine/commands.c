@@ -59,11 +59,6 @@ static bool parse_age(const char *text, uint32_t *seconds)
     return false;
 }
 
-static void take_name(char out[INQUIRY_NAME_MAX], const char *name)
-{
-    (void)snprintf(out, INQUIRY_NAME_MAX, "%s", name);
-}
-
 /* The server must exist. COMMAND_PENDING: it does. */
 static enum command_outcome filter_server(struct engine *e, struct command_call *call, char *text,
                                           struct session_filter *filter)
@@ -76,8 +71,7 @@ static enum command_outcome filter_server(struct engine *e, struct command_call 
         return command_fail(call, "No such backend.");
     if (snap_backend_find_server(b, server) == NULL)
         return command_fail(call, "No such server.");
-    take_name(filter->backend, backend);
-    take_name(filter->server, server);
+    filter_take_server(filter, backend, server);
     return COMMAND_PENDING;
 }
 
@@ -93,11 +87,11 @@ static enum command_outcome filter_sessions(struct engine *e, struct command_cal
     } else if (strcmp(what, "backend") == 0) {
         if (snapshot_find_backend(e->snap, which) == NULL)
             return command_fail(call, "No such backend.");
-        take_name(filter->backend, which);
+        filter_take_name(filter->backend, which);
     } else if (strcmp(what, "frontend") == 0) {
         if (snapshot_find_listener(e->snap, which) == NULL)
             return command_fail(call, "No such frontend.");
-        take_name(filter->frontend, which);
+        filter_take_name(filter->frontend, which);
     } else if (!parse_id(what, &filter->id)) {
         return command_fail(call, "Expects a session identifier, 'all', 'older', 'server', 'backend' or 'frontend'.");
     }
@@ -151,8 +145,7 @@ static enum command_outcome shutdown_sessions(void *owner, struct command_call *
 void engine_shutdown_server(struct engine *e, const char *backend, const char *server)
 {
     struct inquiry q = {.on_session = on_kill};
-    take_name(q.filter.backend, backend);
-    take_name(q.filter.server, server);
+    filter_take_server(&q.filter, backend, server);
     (void)inquiry_send(e, &q, NULL);
 }
 

@@ -72,6 +72,7 @@ struct engine *engine_open(struct snapshot *snap, const struct engine_settings *
     if (e == NULL)
         goto no_memory;
     e->settings = *settings;
+    (void)pthread_mutex_init(&e->shed.lock, NULL); /* with default attributes it cannot fail */
     atomic_init(&e->max_connections, settings->max_connections);
     ev_async_init(&e->answered, on_answered);
     e->answered.data = e;
@@ -142,10 +143,23 @@ void engine_free(struct engine *e)
     ev_async_stop(e->settings.loop, &e->went_over);
     engine_discard(e->changing);
     eras_free(atomic_load(&e->over));
+    (void)pthread_mutex_destroy(&e->shed.lock);
     free(e->workers);
     free(e->bound);
     snapshot_unref(e->snap);
     free(e);
+}
+
+void engine_close_listeners(struct engine *e, bool closed)
+{
+    atomic_store(&e->closed, closed);
+    engine_tell_all(e, MAIL_LISTENERS);
+}
+
+bool engine_is_open(const struct engine *e, const struct snap_listener *listener)
+{
+    return !atomic_load_explicit(&e->closed, memory_order_relaxed) &&
+           atomic_load_explicit(&listener->state, memory_order_relaxed) == LISTENER_OPEN;
 }
 
 void engine_servers_changed(struct engine *e)

@@ -63,6 +63,33 @@ uint32_t engine_max_connections(const struct engine *engine);
 void     engine_set_max_connections(struct engine *engine, uint32_t most);      /* what settings would say now */
 uint32_t engine_rate_limit(const struct engine *engine, enum engine_rate rate); /* a second; 0: none */
 
+/* No listener takes clients any more, those in the kernel's queues excepted; or all that an operator left open do
+ * again. One with admin goes on with HTTP. */
+void engine_close_listeners(struct engine *engine, bool closed);
+
+/* Which sessions are to go, and how fast. */
+struct engine_shed {
+    bool        drains;           /* all of them, also what still begins; n is UINT32_MAX */
+    uint32_t    rate;             /* a second, evenly spread over it; 0: all at once */
+    uint32_t    n;                /* at most so many; 0: none */
+    const char *backend, *server; /* only those of this server; "": of any */
+};
+
+/* Asks sessions to go, in the words of their protocol, idle ones first; in place of what it was asked before. */
+void engine_shed(struct engine *engine, const struct engine_shed *what);
+/* There is still somebody to be asked, as far as known. */
+bool engine_sheds(const struct engine *engine);
+
+struct engine_shed_figures {
+    uint32_t n;     /* at most so many were to be asked */
+    uint32_t left;  /* at most so many are still to be asked; UINT32_MAX: all that there are */
+    uint32_t going; /* have been asked, and are not over */
+    uint32_t rate;  /* a second; 0: all at once */
+    uint32_t asked_a_second;
+};
+
+struct engine_shed_figures engine_shed_figures(struct engine *engine, uint64_t now_ms);
+
 /* Ends the sessions that a server carries. */
 void engine_shutdown_server(struct engine *engine, const char *backend, const char *server);
 

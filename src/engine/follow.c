@@ -181,12 +181,12 @@ static size_t at_least_one(uint64_t left)
     return left == 0 ? 1 : left < BUF_CAPACITY ? (size_t)left : BUF_CAPACITY;
 }
 
-size_t follow_to_boundary(const struct session *s)
+size_t follow_to_boundary(const struct session *s, enum direction dir)
 {
     if (s->mqtt == NULL || s->mqtt->loose)
         return 0;
-    const struct mqtt_follow *packets = &s->mqtt->follow[DOWN];
-    const struct ws_frames   *frames = s->ws != NULL ? &s->ws->frames[DOWN] : NULL;
+    const struct mqtt_follow *packets = &s->mqtt->follow[dir];
+    const struct ws_frames   *frames = s->ws != NULL ? &s->ws->frames[dir] : NULL;
     bool                      in_packet = !mqtt_follow_at_boundary(packets);
     if (frames == NULL)
         return in_packet ? at_least_one(packets->left) : 0;

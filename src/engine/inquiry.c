@@ -48,25 +48,13 @@ enum command_outcome inquiry_send(struct engine *engine, const struct inquiry *q
     return COMMAND_PENDING;
 }
 
-static bool matches(const struct session_filter *f, const struct session *s)
-{
-    uint64_t age_s = (s->worker->now_ms - s->begun_ms) / 1000;
-    if ((f->id != 0 && f->id != s->id) || age_s < f->older_s)
-        return false;
-    if (f->frontend[0] != '\0' && strcmp(f->frontend, s->listener->conf->name) != 0)
-        return false;
-    if (f->backend[0] != '\0' && (!s->in_backend || strcmp(f->backend, s->backend->conf->name) != 0))
-        return false;
-    return f->server[0] == '\0' || (s->has_server && strcmp(f->server, session_server(s)->conf->name) == 0);
-}
-
 /* True when all sessions of the worker have been looked at. */
 static bool visit_sessions(struct inquiry *q, struct worker *w)
 {
     for (int i = 0; i < INQUIRY_SESSIONS_A_TURN && w->cursor != NULL; i++) {
         struct session *s = w->cursor;
         w->cursor = s->next;
-        if (!matches(&q->filter, s))
+        if (!filter_matches(&q->filter, s))
             continue;
         q->n++;
         q->on_session(q, s);

@@ -5,16 +5,10 @@
 #define MQGATE_ENGINE_INQUIRY_H
 
 #include "base/command.h"
+#include "engine/filter.h"
 #include "engine/worker.h"
 
-enum { INQUIRY_SESSIONS_A_TURN = 256, INQUIRY_NAME_MAX = 65 };
-
-/* Which sessions are meant: all that every set field matches. */
-struct session_filter {
-    uint64_t id;                                                                              /* 0: any */
-    char     frontend[INQUIRY_NAME_MAX], backend[INQUIRY_NAME_MAX], server[INQUIRY_NAME_MAX]; /* "": any */
-    uint32_t older_s;
-};
+enum { INQUIRY_SESSIONS_A_TURN = 256 };
 
 struct inquiry {
     struct inquiry       *next; /* those that wait for their turn */

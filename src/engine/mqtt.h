@@ -32,9 +32,14 @@ enum step session_refuse(struct session *s, enum why why, enum mqtt_version vers
 /* intake.c: the same, without waiting for anything: in the version of the CONNECT, if that has arrived whole. */
 enum step intake_refuse(struct session *s, enum why why);
 
-/* refuse.c: puts the DISCONNECT that tells why s ends behind what waits for the client, if it is one of MQTT 5 and has
- * its CONNACK. Between two packets. False when memory is out. */
+/* refuse.c: puts what tells why s ends behind what waits for the client, if that is between two packets: a DISCONNECT
+ * if it is one of MQTT 5, a CONNACK if it has none yet. False when memory is out. */
 bool refuse_farewell(struct session *s) MUST_CHECK;
+/* drain.clean_will is for s, whose why is settled, and the server has not been told that the client ended. */
+bool refuse_cleans_will(const struct session *s) MUST_CHECK;
+/* Then puts a DISCONNECT in the client's name behind what waits for the server, if that is between two packets. False
+ * when memory is out. */
+bool refuse_clean_will(struct session *s) MUST_CHECK;
 
 /* follow.c. Of a session without MQTT they do nothing. */
 /* s has a server now. False when memory is out. */
@@ -44,8 +49,8 @@ void follow_what_waited(struct session *s);
 /* The last n bytes in the direction's buffer are new. Only what is still MQTT stays there, and the buffer only if
  * something does; when the stream has stopped being MQTT the session is to end. */
 void follow_received(struct session *s, enum direction dir, size_t n);
-/* Bytes, at most BUF_CAPACITY, that certainly belong to the packet or frame that the server is sending; 0: it is in
+/* Bytes, at most BUF_CAPACITY, that certainly belong to the packet or frame that this direction is in; 0: it is in
  * none. */
-size_t follow_to_boundary(const struct session *s) MUST_CHECK;
+size_t follow_to_boundary(const struct session *s, enum direction dir) MUST_CHECK;
 
 #endif

@@ -27,7 +27,7 @@ enum why relay_why(int which, enum io io)
 /* The client's keep-alive is what holds, not timeouts.idle. */
 static bool by_keep_alive(const struct session *s)
 {
-    return s->mqtt != NULL && s->mqtt->silence_ms != 0 && !s->flow[UP].eof && !s->flow[DOWN].eof;
+    return s->mqtt != NULL && s->mqtt->silence_ms != 0 && !s->sheds && !s->flow[UP].eof && !s->flow[DOWN].eof;
 }
 
 uint32_t relay_timeout_ms(const struct session *s)
@@ -45,9 +45,25 @@ void relay_restart_deadline(struct session *s)
     deadline_set(&s->worker->deadlines, &s->deadline, relay_timeout_ms(s), s->worker->now_ms);
 }
 
+/* The server's last packet is whole, likewise the client's: nothing more of it is wanted. */
+static bool is_shed(const struct session *s, enum direction dir)
+{
+    return s->sheds && follow_to_boundary(s, dir) == 0;
+}
+
+/* The client does not finish what it says: that is no reason not to tell it. */
+static void give_up_client(struct session *s)
+{
+    s->flow[UP].eof = true;
+    relay_restart_deadline(s);
+    session_advance(s);
+}
+
 void relay_timed_out(struct session *s)
 {
-    if (s->sheds) {
+    if (s->sheds && !s->farewell_said && !s->flow[UP].eof && is_shed(s, DOWN)) {
+        give_up_client(s);
+    } else if (s->sheds) {
         session_close(s, s->why);
     } else if (!by_keep_alive(s)) {
         session_close(s, s->flow[UP].eof || s->flow[DOWN].eof ? WHY_HALF_CLOSED : WHY_IDLE);
@@ -60,9 +76,12 @@ void relay_timed_out(struct session *s)
     }
 }
 
-/* Something has moved. What the server does is no sign of life of a client that has a keep-alive. */
+/* Something has moved. What the server does is no sign of life of a client that has a keep-alive; and the last packet
+ * of a session that is to go has its time, however slowly it moves. */
 static void touch(struct session *s, bool by_client)
 {
+    if (s->sheds && !s->farewell_said)
+        return;
     if (by_client || !by_keep_alive(s))
         deadline_touch(&s->deadline, s->worker->now_ms);
 }
@@ -166,14 +185,14 @@ void relay_shed(struct session *s, enum why why)
         return;
     session_ends(s, why);
     s->sheds = true;
-    s->flow[UP].eof = true;
+    s->flow[UP].eof |= !why_asks_to_go(why);
     relay_restart_deadline(s);
 }
 
-/* Bytes that may be read at once: of a session that is to end, not past the packet that the server is in. */
+/* Bytes that may be read at once: of a session that is to end, not past the packet that the sender is in. */
 static size_t readable_room(const struct session *s, enum direction dir)
 {
-    size_t room = buf_room(s->flow[dir].buf), left = s->sheds && dir == DOWN ? follow_to_boundary(s) : room;
+    size_t room = buf_room(s->flow[dir].buf), left = s->sheds ? follow_to_boundary(s, dir) : room;
     return left < room ? left : room;
 }
 
@@ -206,16 +225,11 @@ static bool fill(struct session *s, enum direction dir)
     return false;
 }
 
-/* The server's last packet is whole: nothing more of it is wanted. */
-static bool is_shed(const struct session *s, enum direction dir)
+/* Something is still to be said before either connection ends: a server that sees the client end would not finish what
+ * it is sending. */
+static bool has_to_hear(const struct session *s)
 {
-    return s->sheds && dir == DOWN && follow_to_boundary(s) == 0;
-}
-
-/* Something is still to be said to the client before its connection ends. */
-static bool has_to_hear(const struct session *s, enum direction dir)
-{
-    return s->sheds && dir == DOWN && !s->farewell_said;
+    return s->sheds && !s->farewell_said;
 }
 
 static void pump(struct session *s, enum direction dir)
@@ -230,20 +244,27 @@ static void pump(struct session *s, enum direction dir)
         if (!fill(s, dir))
             break;
     }
-    if (f->eof && f->buf == NULL && !has_to_hear(s, dir))
+    if (f->eof && f->buf == NULL && !has_to_hear(s))
         pass_end(s, dir);
+}
+
+/* What is in flight is whole. */
+static bool may_part(const struct session *s)
+{
+    if (!s->flow[DOWN].eof && !is_shed(s, DOWN))
+        return false;
+    return !refuse_cleans_will(s) || is_shed(s, UP);
 }
 
 /* The client hears that it has to go once what it was being told is whole, and what it said before is delivered. */
 static enum step shed(struct session *s)
 {
-    struct flow *down = &s->flow[DOWN];
-    if (!down->eof && !is_shed(s, DOWN))
+    if (!s->farewell_said && !may_part(s))
         return STEP_WAIT;
-    if (!s->farewell_said && !refuse_farewell(s))
+    if (!s->farewell_said && (!refuse_farewell(s) || !refuse_clean_will(s)))
         return session_step_fail(s, WHY_NO_MEMORY);
     s->farewell_said = true;
-    down->eof = true;
+    s->flow[UP].eof = s->flow[DOWN].eof = true;
     pump(s, UP);
     if (!s->flow[UP].shut) {
         pump(s, DOWN);

@@ -8,6 +8,7 @@
 #include "engine/count.h"
 #include "engine/mqtt.h"
 #include "engine/shared.h"
+#include "engine/shed.h"
 #include "engine/ws.h"
 #include "net/sock.h"
 
@@ -47,7 +48,7 @@ static const uint32_t legal_moves[ST_COUNT] = {
     [ST_CONNECT_PACKET] = TO(ST_PICK) | TO(ST_LINGER),
     [ST_PICK] = TO(ST_QUEUE) | TO(ST_PAUSE) | TO(ST_CONNECT) | TO(ST_LINGER),
     [ST_QUEUE] = TO(ST_PICK) | TO(ST_LINGER),
-    [ST_PAUSE] = TO(ST_PICK) | TO(ST_TURN_AGAIN),
+    [ST_PAUSE] = TO(ST_PICK) | TO(ST_TURN_AGAIN) | TO(ST_LINGER),
     [ST_TURN_AGAIN] = TO(ST_PICK) | TO(ST_LINGER),
     [ST_CONNECT] = TO(ST_GREET) | TO(ST_PICK) | TO(ST_LINGER),
     [ST_GREET] =
@@ -126,6 +127,11 @@ void session_ends(struct session *s, enum why why)
         return;
     s->ends = true;
     s->why = why;
+}
+
+const struct conf_drain *session_drain(const struct session *s)
+{
+    return &s->worker->era->snap->conf->global.drain;
 }
 
 bool session_allows(const struct conf_listener *conf, const struct addr *client)
@@ -405,7 +411,7 @@ static enum count end_count(const struct session *s)
     case WHY_HANDED_OVER:
         return COUNTS;
     default:
-        return s->ended_in == ST_RELAY || s->why == WHY_SHUTDOWN || s->why == WHY_KILLED ? COUNTS
+        return s->ended_in == ST_RELAY || why_asks_to_go(s->why) || s->why == WHY_KILLED ? COUNTS
                                                                                          : COUNT_REQUEST_ERRORS;
     }
 }
@@ -543,6 +549,7 @@ void session_close(struct session *s, enum why why)
     ws_opening_done(s);
     engine_give_room(w->engine);
     worker_forget_again(w, s);
+    shed_forget(s);
     if (w->cursor == s)
         w->cursor = s->next;
     if (w->age_cursor == s)

@@ -89,6 +89,7 @@ struct session {
     bool                  ends;          /* why is settled: later causes do not replace it */
     bool                  sheds;         /* mqgate ends the relaying, see relay_shed() */
     bool                  farewell_said; /* and its client has been told, where there are words for it */
+    bool                  shed;          /* counted among those that are asked to go and are not over */
     bool                  again;         /* in the worker's list of sessions with work left over */
     bool                  in_backend;    /* counted there */
     bool                  has_header;    /* it began with a PROXY header */
@@ -160,6 +161,9 @@ static inline struct snap_server *session_server(const struct session *s)
     return &s->backend->servers[s->lease.index];
 }
 
+/* What holds for whoever is asked to go, as configured now. */
+const struct conf_drain *session_drain(const struct session *s);
+
 /* A step's verdict. */
 enum step { STEP_NEXT, STEP_WAIT, STEP_CLOSED };
 
@@ -204,6 +208,8 @@ void      proxy_header_timed_out(struct session *s);
 /* turn.c: between knowing the client and working for it. */
 enum step turn_await(struct session *s); /* at once where rate_limit allows it */
 enum step step_turn(struct session *s);
+/* It does not come to its turn: it hears why, if its CONNECT has come. */
+enum step turn_refuse(struct session *s, enum why why);
 /* Each round of tries takes a turn, so that no server is rushed at when it comes back. */
 void turn_await_again(struct session *s);
 /* Sessions begin at the limit's pace and come to their servers at any: what servers are told is paced once more. */
@@ -216,6 +222,8 @@ enum step step_connect_packet(struct session *s);
 enum step intake_read(struct session *s);
 /* upgrade.c */
 enum step step_upgrade(struct session *s);
+/* The client is answered 503 before its head has come whole. */
+enum step upgrade_refuse(struct session *s, enum why why);
 enum step step_answer(struct session *s);
 enum step step_server_head(struct session *s);
 /* linger.c */

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "engine/engine.h"
+#include "engine/shed.h"
 #include "engine/worker.h"
 
 struct handover;
@@ -22,9 +23,11 @@ struct engine {
     _Atomic uint32_t           max_connections;
     _Atomic uint32_t           rate_limits[ENGINE_RATES]; /* a second; 0: none */
     _Atomic uint32_t           n_paused;                  /* workers that do not accept because of max_connections */
-    struct inquiry            *asking;                    /* the first is under way; main thread */
-    struct ev_async            answered;                  /* in the main loop */
-    _Atomic(struct handover *) handovers;                 /* on their way to the main thread, newest first */
+    _Atomic bool               closed;                    /* to clients: no listener takes any */
+    struct shed_shared         shed;
+    struct inquiry            *asking;    /* the first is under way; main thread */
+    struct ev_async            answered;  /* in the main loop */
+    _Atomic(struct handover *) handovers; /* on their way to the main thread, newest first */
     _Atomic uint32_t           n_handovers;
     struct ev_async            handed_over; /* in the main loop */
     struct engine_change      *changing;    /* workers go over to it; NULL: no change is under way */
@@ -38,6 +41,8 @@ void eras_free(struct era *first);
 
 /* Tells every worker. */
 void engine_tell_all(struct engine *engine, enum mail mail);
+/* Clients that come there are taken. */
+bool engine_is_open(const struct engine *engine, const struct snap_listener *listener);
 /* A client connection more; false when max_connections is reached. */
 bool engine_take_room(struct engine *engine) MUST_CHECK;
 /* One less; workers that wait for room are told. */

@@ -137,18 +137,18 @@ enum step step_turn(struct session *s)
 }
 
 /* In its own version, if its CONNECT has come already; a TLS client has not come so far. */
-static enum step refuse(struct session *s)
+enum step turn_refuse(struct session *s, enum why why)
 {
     if (s->mqtt != NULL)
-        return session_refuse(s, WHY_RATE_LIMIT, s->mqtt->version);
+        return session_refuse(s, why, s->mqtt->version);
     if (s->protocol != PROTOCOL_MQTT || s->tls != NULL || !take_early_back(s))
-        return session_step_fail(s, WHY_RATE_LIMIT);
-    return intake_refuse(s, WHY_RATE_LIMIT);
+        return session_step_fail(s, why);
+    return intake_refuse(s, why);
 }
 
 void turn_refused(struct session *s)
 {
-    if (refuse(s) == STEP_NEXT)
+    if (turn_refuse(s, WHY_RATE_LIMIT) == STEP_NEXT)
         session_advance(s);
 }
 

@@ -17,14 +17,24 @@ static struct ws_rules rules_of(const struct session *s)
         .path = conf->path, .subprotocols = conf->subprotocols.at, .n_subprotocols = conf->subprotocols.n};
 }
 
-static enum step refuse_head(struct session *s, enum ws_fault fault)
+static enum step refuse(struct session *s, enum ws_fault fault, enum why why)
 {
     struct ws_rules rules = rules_of(s);
     struct buf     *answer = buf_take(&s->worker->bufs);
     if (answer == NULL)
         return session_step_fail(s, WHY_NO_MEMORY);
     buf_added(answer, (uint32_t)ws_encode_refusal(fault, &rules, buf_end(answer), buf_room(answer)));
-    return session_step_linger(s, fault == WS_FAULT_NO_SERVER ? WHY_NO_SERVER : WHY_NOT_WEBSOCKET, answer);
+    return session_step_linger(s, why, answer);
+}
+
+static enum step refuse_head(struct session *s, enum ws_fault fault)
+{
+    return refuse(s, fault, fault == WS_FAULT_NO_SERVER ? WHY_NO_SERVER : WHY_NOT_WEBSOCKET);
+}
+
+enum step upgrade_refuse(struct session *s, enum why why)
+{
+    return refuse(s, WS_FAULT_NO_SERVER, why);
 }
 
 static bool encode_request(struct session *s, const struct http1_head *head, const struct ws_request *request)

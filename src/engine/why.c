@@ -10,6 +10,8 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_CLIENT_NOT_MQTT] = "client_not_mqtt",
     [WHY_SERVER_NOT_MQTT] = "server_not_mqtt",
     [WHY_MAX_AGE] = "max_age",
+    [WHY_DRAIN] = "drain",
+    [WHY_SHED] = "shed",
     [WHY_KEEP_ALIVE] = "keep_alive_timeout",
     [WHY_IDLE] = "idle_timeout",
     [WHY_HALF_CLOSED] = "half_closed_timeout",
@@ -42,7 +44,8 @@ const char *const why_names[WHY_COUNT] = {
 
 bool why_is_normal(enum why why)
 {
-    return why == WHY_CLIENT_CLOSED || why == WHY_SERVER_CLOSED || why == WHY_SHUTDOWN;
+    return why == WHY_CLIENT_CLOSED || why == WHY_SERVER_CLOSED || why == WHY_SHUTDOWN || why == WHY_DRAIN ||
+           why == WHY_SHED;
 }
 
 bool why_is_client_abort(enum why why)
@@ -53,4 +56,9 @@ bool why_is_client_abort(enum why why)
 bool why_is_server_abort(enum why why)
 {
     return why == WHY_SERVER_RESET || why == WHY_SERVER_TLS;
+}
+
+bool why_asks_to_go(enum why why)
+{
+    return why == WHY_MAX_AGE || why == WHY_DRAIN || why == WHY_SHED || why == WHY_SHUTDOWN;
 }

@@ -13,7 +13,9 @@ enum why {
     WHY_SERVER_TLS,
     WHY_CLIENT_NOT_MQTT, /* what it sent after its CONNECT */
     WHY_SERVER_NOT_MQTT,
-    WHY_MAX_AGE,         /* asked to reconnect */
+    WHY_MAX_AGE,         /* asked to reconnect: by max_age, */
+    WHY_DRAIN,           /* as the process is drained, */
+    WHY_SHED,            /* by an operator */
     WHY_KEEP_ALIVE,      /* the client was silent for longer than its keep-alive allows */
     WHY_IDLE,            /* timeouts.idle */
     WHY_HALF_CLOSED,     /* timeouts.half_closed */
@@ -38,8 +40,8 @@ enum why {
     WHY_CONNECT_FAILED,  /* tries ran out */
     WHY_UPGRADE_REFUSED, /* the same, by servers that do not answer as WebSocket wants it */
     WHY_SERVER_HANDSHAKE_FAILED,
-    WHY_SHUTDOWN,
-    WHY_KILLED, /* by an operator */
+    WHY_SHUTDOWN, /* the process ends */
+    WHY_KILLED,   /* by an operator */
     WHY_NO_MEMORY,
     WHY_HANDED_OVER, /* plain HTTP, to the admin endpoints; no end for the client */
     WHY_COUNT
@@ -52,5 +54,7 @@ bool why_is_normal(enum why why);
 /* The client broke it off, in one way or the other; likewise the server. */
 bool why_is_client_abort(enum why why);
 bool why_is_server_abort(enum why why);
+/* The client is to come back, here or elsewhere: nothing is wrong with it. */
+bool why_asks_to_go(enum why why);
 
 #endif

@@ -33,6 +33,7 @@ static void init_watchers(struct worker *w)
     ev_set_priority(&w->again, EV_MAXPRI);      /* idle watchers of lower priority would wait for a quiet loop */
     w->mail.data = w->before_wait.data = w->after_wait.data = w->timer.data = w->accept_again.data = w;
     w->rate_again.data = w->aging.data = w->again.data = w;
+    shed_init(w);
 }
 
 int worker_init(struct worker *w, struct engine *engine, unsigned index, struct stats *stats)
@@ -126,8 +127,11 @@ static void stop(struct worker *w)
     ev_timer_stop(w->loop, &w->accept_again);
     ev_timer_stop(w->loop, &w->rate_again);
     ev_timer_stop(w->loop, &w->aging);
+    shed_stop(w);
     visitors_close(w);
     DL_FOREACH_SAFE (w->sessions, s, next) {
+        if (s->state == ST_RELAY)
+            shed_ask(s, WHY_SHUTDOWN); /* what can be said at once */
         session_close(s, WHY_SHUTDOWN);
     }
     ev_break(w->loop, EVBREAK_ALL);
@@ -199,6 +203,8 @@ static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
         acceptors_start(w);
     if (mail & MAIL_INQUIRY)
         inquiry_visit(w);
+    if (mail & MAIL_SHED)
+        shed_take_order(w);
 }
 
 static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents)

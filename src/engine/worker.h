@@ -12,6 +12,7 @@
 #include "engine/peeks.h"
 #include "engine/refusals.h"
 #include "engine/session.h"
+#include "engine/shed.h"
 #include "snapshot/snapshot.h"
 
 struct engine;
@@ -27,7 +28,8 @@ enum mail {
     MAIL_ROOM = 8,       /* the process has room: accept again */
     MAIL_LISTENERS = 16, /* the state of a listener has changed */
     MAIL_INQUIRY = 32,   /* the inquiry has not been answered yet */
-    MAIL_CHANGE = 64     /* another snapshot is in force */
+    MAIL_CHANGE = 64,    /* another snapshot is in force */
+    MAIL_SHED = 128      /* there is an order to shed sessions */
 };
 
 /* A snapshot as one worker holds it: in force, or kept by what began with it. */
@@ -68,6 +70,7 @@ struct worker {
     struct session    *graveyard;
     struct session    *cursor;     /* the next one that the inquiry looks at */
     struct session    *age_cursor; /* the next one whose age is looked at; NULL: the oldest */
+    struct shed        shed;
     struct peeks       peeks;
     struct visitor    *visitors; /* oldest first */
     uint32_t           n_visitors;

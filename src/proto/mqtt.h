@@ -120,10 +120,11 @@ enum parse mqtt_parse_connack(struct slice in, enum mqtt_version version, struct
 /* A CONNECT of 3.1.1, clean session, with this client id (at most 23 bytes) and keep-alive, no user. Returns its
  * length; 0 when cap is too small or the id too long. */
 size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_t *out, size_t cap) MUST_CHECK;
-/* A CONNACK that refuses: in 3.x with an enum mqtt_return, in 5 with an enum mqtt_reason and this Reason String, when
- * it is not empty. Returns its length; 0 when cap is too small or the string longer than 65,535 bytes. */
-size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, uint8_t *out,
-                           size_t cap) MUST_CHECK;
+/* A CONNACK that refuses: in 3.x with an enum mqtt_return, in 5 with an enum mqtt_reason and, when they are not empty,
+ * this Reason String and Server Reference. Returns its length; 0 when cap is too small or a string longer than 65,535
+ * bytes. */
+size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, struct slice server_reference,
+                           uint8_t *out, size_t cap) MUST_CHECK;
 /* The two-byte DISCONNECT of 3.1.1; also a valid one of 5 (reason 0x00). Returns 2; 0 when cap is too small. */
 size_t mqtt_encode_disconnect(uint8_t *out, size_t cap) MUST_CHECK;
 /* A DISCONNECT of 5 with this Reason String, in any case: without a property some clients do not see the code; and with

@@ -52,19 +52,23 @@ size_t mqtt_encode_connect(struct slice client_id, uint16_t keep_alive_s, uint8_
     return writer_len(&w);
 }
 
-size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, uint8_t *out, size_t cap)
+size_t mqtt_encode_connack(enum mqtt_version version, uint8_t code, struct slice reason, struct slice server_reference,
+                           uint8_t *out, size_t cap)
 {
     struct writer w = writer_of(out, cap);
     bool          is_5 = version == MQTT_5;
-    size_t        properties = reason.len > 0 ? property_size(reason) : 0;
+    size_t        properties =
+        (reason.len > 0 ? property_size(reason) : 0) + (server_reference.len > 0 ? property_size(server_reference) : 0);
     writer_u8(&w, MQTT_CONNACK << 4);
     put_varint(&w, is_5 ? 2 + varint_size(properties) + properties : 2);
     writer_u8(&w, 0); /* no session present */
     writer_u8(&w, code);
     if (is_5)
         put_varint(&w, properties);
-    if (is_5 && properties > 0)
+    if (is_5 && reason.len > 0)
         put_property(&w, MQTT_ID_REASON_STRING, reason);
+    if (is_5 && server_reference.len > 0)
+        put_property(&w, MQTT_ID_SERVER_REFERENCE, server_reference);
     return writer_len(&w);
 }
 

@@ -99,9 +99,9 @@ void ws_span_unmask(const struct ws_span *span, uint8_t *out);
  * too small (WS_FRAME_HEADER_MAX always does) or len is 2^63 or more. */
 size_t ws_encode_header(enum ws_opcode opcode, uint64_t len, uint8_t *out, size_t cap) MUST_CHECK;
 
-/* A whole control frame; at most WS_CONTROL_MAX bytes of payload. mask: four bytes that the peer could not guess
- * (section 5.3) towards a server, NULL towards a client. Returns its length; 0 when cap is too small
- * (WS_CONTROL_FRAME_MAX always does) or the payload too long. */
+/* A whole frame that is as short as a control frame: at most WS_CONTROL_MAX bytes of payload. mask: four bytes that the
+ * peer could not guess (section 5.3) towards a server, NULL towards a client. Returns its length; 0 when cap is too
+ * small (WS_CONTROL_FRAME_MAX always does) or the payload too long. */
 size_t ws_encode_control(enum ws_opcode opcode, struct slice payload, const uint8_t *mask, uint8_t *out,
                          size_t cap) MUST_CHECK;
 /* The same for a close frame; reason: at most WS_CLOSE_REASON_MAX bytes of UTF-8. */

@@ -153,7 +153,8 @@
     X(COLUMN_MQGATE_REFUSED, "mqgate_refused", "MCP")                                                                  \
     X(COLUMN_MQGATE_PACED, "mqgate_paced", "MCP")                                                                      \
     X(COLUMN_MQGATE_KEEP_ALIVE_ENDED, "mqgate_keep_alive_ended", "MCP")                                                \
-    X(COLUMN_MQGATE_MAX_AGE_ENDED, "mqgate_max_age_ended", "MCP")
+    X(COLUMN_MQGATE_MAX_AGE_ENDED, "mqgate_max_age_ended", "MCP")                                                      \
+    X(COLUMN_MQGATE_SHED, "mqgate_shed", "MCP")
 
 #define COLUMN_ENUM(id, name, tags) id,
 enum column { COLUMNS(COLUMN_ENUM) COLUMNS_N };

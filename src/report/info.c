@@ -19,6 +19,7 @@ struct figures {
     uint64_t           tls_now, handshakes, resumed;
     uint64_t           heap, heap_used; /* bytes */
     uint32_t           listeners;
+    struct progress    progress;
     char               uptime[40];
 };
 
@@ -94,7 +95,7 @@ FIELD(cache_misses, u64(f->handshakes - f->resumed))
 FIELD(tasks, u32(f->view->snap->conf->global.workers + 1))
 FIELD(idle_pct, u32(history_idle_pct(f->view->history)))
 FIELD(node, str(f->view->snap->conf->global.node))
-FIELD(stopping, u32(!f->view->accepting))
+FIELD(stopping, u32(f->view->drain.phase != DRAIN_NONE || !f->view->accepting))
 FIELD(jobs, u32(f->listeners + (f->view->engine != NULL ? gauge_now(engine_open_sessions(f->view->engine)) : 0)))
 FIELD(listeners, u32(f->listeners))
 FIELD(total_bytes_out, u64(stats_sum(f->stats, COUNT_RESPONSE_OUT)))
@@ -108,6 +109,10 @@ FIELD(reloads, u32(f->view->reloads))
 FIELD(failed_reloads, u32(f->view->reloads_failed))
 FIELD(last_reload, str(f->view->reload_wall_ms == 0 ? "never" : f->view->reload_failed ? "failed" : "ok"))
 FIELD(last_reload_sec, u32(f->view->reload_wall_ms / 1000))
+FIELD(drain, str(f->progress.phase))
+FIELD(drain_left, u32(f->progress.left))
+FIELD(drain_rate, u32(f->progress.rate))
+FIELD(drain_to_go_sec, u32((f->progress.to_go_ms + 999) / 1000))
 FIELD(dropped_logs, u32(f->view->log != NULL ? atomic_load(&f->view->log->settings->dropped) : 0))
 FIELD(failed_resolutions, u32(f->view->dns != NULL ? dns_figures(f->view->dns).counts.failed : 0))
 FIELD(maxconn_reached, u32(counters_sum(stats_workers(f->stats), WORKER_ACCEPT_PAUSES_LIMIT)))
@@ -195,11 +200,15 @@ static const struct field fields[] = {
     {"PatternsAdded", "MCP", "There are no patterns", get_zero},
     {"PatternsFreed", "MCP", "There are no patterns", get_zero},
     {"NbThreadGroups", "CGS", "Always 1", get_one},
-    {"State", "SOP", "running or stopping", get_state},
+    {"State", "SOP", "running, draining or stopping", get_state},
     {"Reloads", "MCP", "Reloads since the start that took effect", get_reloads},
     {"FailedReloads", "MCP", "Reloads that changed nothing, because something was wrong", get_failed_reloads},
     {"LastReload", "SOP", "How the last one went: never, ok or failed", get_last_reload},
     {"LastReload_sec", "MDP", "When that was, seconds since 1970, 0 for never", get_last_reload_sec},
+    {"Drain", "SOP", "How far a drain is: none, notice, shed, wait or over", get_drain},
+    {"DrainLeft", "MGP", "Sessions that a drain, or shed, is to end", get_drain_left},
+    {"DrainRate", "CLP", "Sessions that it asks to go a second, 0 for all at once", get_drain_rate},
+    {"DrainToGo_sec", "MDP", "Seconds until the last is asked or cut", get_drain_to_go_sec},
 };
 
 static struct figures look(const struct view *view)
@@ -212,6 +221,7 @@ static struct figures look(const struct view *view)
     f.handshakes = stats_sum(f.stats, COUNT_HANDSHAKES);
     f.resumed = stats_sum(f.stats, COUNT_HANDSHAKES_RESUMED);
     f.tls_now = f.handshakes > tls_ended ? f.handshakes - tls_ended : 0;
+    f.progress = view_progress(view, f.now_ms);
     f.heap = m.arena + m.hblkhd;
     f.heap_used = m.uordblks + m.hblkhd;
     for (size_t i = 0; i < view->snap->conf->n_listeners; i++)

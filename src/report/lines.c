@@ -157,14 +157,17 @@ static void put_client_side(struct line *l)
     put_count(l, COLUMN_MQGATE_PACED, COUNT_PACED);
     put_count(l, COLUMN_MQGATE_KEEP_ALIVE_ENDED, COUNT_KEEP_ALIVE_ENDED);
     put_count(l, COLUMN_MQGATE_MAX_AGE_ENDED, COUNT_MAX_AGE_ENDED);
+    put_count(l, COLUMN_MQGATE_SHED, COUNT_SHED);
     put_mqtt(l);
 }
 
-static const char *frontend_status(const struct snap_listener *listener)
+static const char *frontend_status(const struct view *view, const struct snap_listener *listener)
 {
     static const char *const names[] = {
         [LISTENER_OPEN] = "OPEN", [LISTENER_PAUSED] = "PAUSED", [LISTENER_STOPPED] = "STOP"};
-    return listener == NULL ? "OPEN" : names[listener->state];
+    if (listener == NULL)
+        return "OPEN";
+    return names[view->accepting ? listener->state : LISTENER_STOPPED];
 }
 
 static uint32_t frontend_limit(const struct view *view, const struct snap_listener *listener)
@@ -191,7 +194,7 @@ static void show_frontend(const struct pass *p, const struct row *row, const str
     put_u32(&l, COLUMN_SLIM, limit);
     put_u32(&l, COLUMN_RATE_LIM, listener != NULL ? listener->conf->rate_limit : 0);
     put_u32(&l, COLUMN_MQGATE_WAITING, listener != NULL ? snap_listener_waiting(listener) : 0);
-    put_str(&l, COLUMN_STATUS, frontend_status(listener));
+    put_str(&l, COLUMN_STATUS, frontend_status(p->view, listener));
     put_u32(&l, COLUMN_CONN_RATE, rate_read(&row->connection_rate, p->now_ms));
     put_u32(&l, COLUMN_CONN_RATE_MAX, peak_read(&row->connection_rate.peak));
     put_count(&l, COLUMN_SESS_OTHER, COUNT_SESSIONS);
@@ -215,7 +218,7 @@ static const char *listener_status(const struct view *view, const struct snap_li
 {
     if (is_full(view, listener))
         return "FULL";
-    return listener->state != LISTENER_OPEN || is_waiting(view) ? "WAITING" : "OPEN";
+    return listener->state != LISTENER_OPEN || is_waiting(view) || !view->accepting ? "WAITING" : "OPEN";
 }
 
 static void show_bind(const struct pass *p, const struct snap_listener *listener, size_t n)

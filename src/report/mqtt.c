@@ -132,6 +132,7 @@ static void put_rest(const struct row *row, struct text *out)
     } all[] = {{"paced", COUNT_PACED},
                {"ended by keep-alive", COUNT_KEEP_ALIVE_ENDED},
                {"asked to reconnect by max_age", COUNT_MAX_AGE_ENDED},
+               {"asked to go by drain or shed", COUNT_SHED},
                {"stopped being MQTT, ended", COUNT_MQTT_BROKEN},
                {"stopped being MQTT, relayed", COUNT_MQTT_LOOSE}};
     struct section s = {.out = out, .name = "sessions that were"};

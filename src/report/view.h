@@ -10,6 +10,28 @@
 
 struct history;
 
+/* How far the end of the process has come. */
+enum drain_phase {
+    DRAIN_NONE,
+    DRAIN_NOTICE, /* health says so, and clients are still taken */
+    DRAIN_SHED,   /* the listeners are closed, and sessions are asked to go */
+    DRAIN_WAIT,   /* the listeners are closed, and the sessions' own ends are awaited */
+    DRAIN_OVER
+};
+
+/* Plain facts, times monotonic. */
+struct drain_facts {
+    enum drain_phase phase;
+    bool             by_signal;  /* and not, or not only, by an operator's command */
+    bool             taken_back; /* the last one was */
+    uint32_t         rate;       /* sessions a second; 0: all at once */
+    uint32_t         notice_ms;
+    uint32_t         deadline_ms; /* from the end of notice */
+    uint32_t         sessions;    /* when it began */
+    uint64_t         begun_ms;
+    uint64_t         closed_ms; /* the listeners were closed; 0: they are not */
+};
+
 struct view {
     struct snapshot *snap;            /* the current one */
     struct health   *health;          /* of snap; NULL: nothing is told of checks */
@@ -22,7 +44,7 @@ struct view {
     uint64_t         started_mono_ms; /* clock_mono_ms() when the daemon began */
     uint64_t         started_wall_ms;
     uint32_t         boot_ms;         /* from then until it was ready */
-    const char      *state;           /* "running" or "stopping" */
+    const char      *state;           /* "running", "draining" or "stopping" */
     uint32_t         max_connections; /* what the descriptor limit carries of the configured number */
     uint32_t         max_descriptors; /* the limit of open files */
     uint32_t         reloads;         /* that took effect */
@@ -30,7 +52,23 @@ struct view {
     uint64_t         reload_wall_ms; /* when the last one was tried; 0: never */
     bool             reload_failed;  /* and that it came to nothing */
     bool             accepting;      /* the listeners take new clients; health is 503 when they do not */
+
+    struct drain_facts drain;
 };
+
+/* How a drain, or shed, goes on. */
+struct progress {
+    const char *phase; /* "none", "notice", "shed", "wait", "over"; of a drain */
+    bool        is_on; /* somebody is, or is going to be, asked to go, or has been and is not over */
+    uint32_t    left;  /* sessions: in a drain all that there are, else those that shed is still to ask or waits for */
+    uint32_t    total; /* of them when it began, at least left */
+    uint32_t    rate;  /* that is set, a second; 0: all at once */
+    uint32_t    asked_a_second;
+    uint64_t    to_go_ms; /* until the last is asked at that rate, or is cut; 0 in phase "wait": nobody knows */
+    uint64_t    cut_ms;   /* until what is left is cut; 0: that is not on */
+};
+
+struct progress view_progress(const struct view *view, uint64_t now_ms);
 
 /* What the health endpoint says. */
 bool view_is_healthy(const struct view *view);

@@ -52,6 +52,7 @@ enum count {
     COUNT_REFUSED_HTTP,      /* an HTTP head that is no upgrade to MQTT, or frames that are no WebSocket */
     COUNT_KEEP_ALIVE_ENDED,  /* sessions ended because the client was silent for too long */
     COUNT_MAX_AGE_ENDED,     /* sessions asked to reconnect by max_age */
+    COUNT_SHED,              /* sessions asked to go as the process is drained, or by shed */
     /* backend and server */
     COUNT_PICKS,           /* times chosen by balance */
     COUNT_CONNECTS,        /* tries to reach a server */

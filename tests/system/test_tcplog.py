@@ -756,7 +756,7 @@ def test_proxies_stop_in_the_same_words(both):
 
 def test_other_events_are_words_and_fields(mqgate, serve):
     gate = mqgate(conf(serve(Greeter, "hello").port, log={"format": "tcplog"}))
-    gate.process.send_signal(signal.SIGUSR1)
+    gate.process.send_signal(signal.SIGUSR2)
     ignored = gate.wait_log(event="signal_ignored")
     assert ignored["why"] == "not available in this version"
     ready = next(line for line in gate.log.raw if line.startswith("ready "))

@@ -159,7 +159,7 @@ static const struct {
     {GOOD "resolver: { hold = \"999ms\"; };", "1: resolver.hold: found \"999ms\"; allowed is a duration from \"1s\" to "
                                               "\"720h\", a string with its unit: ms, s, m or h\n"},
     /* What a later version brings. */
-    {GOOD "global: { drain: { rate = 5; }; };", "1: global.drain: not available in this version\n"},
+    {GOOD "global: { upgrade: { wait = \"5s\"; }; };", "1: global.upgrade: not available in this version\n"},
     /* Not libconfig's syntax. */
     {"a = 1\n\nb = ;", "3: syntax error\n"},
     {"a = [ 1,\n \"x\" ];", "2: an array [ ... ] with elements of different types; all are of one type\n"},

@@ -118,7 +118,7 @@ START_TEST(what_this_version_does_not_have_is_told_apart)
     ck_assert_int_eq(conf_option_fits("global.workers", "257", allowed, sizeof allowed), CONF_FITS_NOT);
     ck_assert_str_eq(allowed, "a whole number from 0 to 256");
     ck_assert_int_eq(conf_option_fits("listeners.deny", "10.0.0.0/8", allowed, sizeof allowed), CONF_FITS);
-    ck_assert_int_eq(conf_option_fits("global.drain.rate", "5", allowed, sizeof allowed), CONF_NOT_YET);
+    ck_assert_int_eq(conf_option_fits("global.upgrade.wait", "5s", allowed, sizeof allowed), CONF_NOT_YET);
     ck_assert_int_eq(conf_option_fits("global.nosuch", "5", allowed, sizeof allowed), CONF_NOT_YET);
     ck_assert_int_eq(conf_option_fits("global.node", "${NOT_IN_THIS_ENVIRONMENT}", allowed, sizeof allowed), CONF_FITS);
     ck_assert_int_eq(conf_option_fits("global.workers", "${X}", allowed, sizeof allowed), CONF_FITS_NOT);

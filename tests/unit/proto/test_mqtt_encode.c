@@ -36,27 +36,31 @@ END_TEST
 static const struct {
     enum mqtt_version version;
     uint8_t           code;
-    const char       *reason;
+    const char       *reason, *reference;
     struct slice      bytes;
 } connacks[] = {
-    {MQTT_3_1, MQTT_RETURN_CLIENT_ID, "", LITERAL("\x20\2\0\2")},
-    {MQTT_3_1_1, MQTT_RETURN_VERSION, "unheard", LITERAL("\x20\2\0\1")},
-    {MQTT_3_1_1, MQTT_RETURN_SERVER_UNAVAILABLE, "", LITERAL("\x20\2\0\3")},
-    {MQTT_5, MQTT_REASON_SERVER_UNAVAILABLE, "", LITERAL("\x20\3\0\x88\0")},
-    {MQTT_5, MQTT_REASON_MALFORMED, "why", LITERAL("\x20\x09\0\x81\6\x1F\0\3why")},
+    {MQTT_3_1, MQTT_RETURN_CLIENT_ID, "", "", LITERAL("\x20\2\0\2")},
+    {MQTT_3_1_1, MQTT_RETURN_VERSION, "unheard", "nor this", LITERAL("\x20\2\0\1")},
+    {MQTT_3_1_1, MQTT_RETURN_SERVER_UNAVAILABLE, "", "", LITERAL("\x20\2\0\3")},
+    {MQTT_5, MQTT_REASON_SERVER_UNAVAILABLE, "", "", LITERAL("\x20\3\0\x88\0")},
+    {MQTT_5, MQTT_REASON_MALFORMED, "why", "", LITERAL("\x20\x09\0\x81\6\x1F\0\3why")},
+    {MQTT_5, MQTT_REASON_USE_ANOTHER_SERVER, "go", "b:1", LITERAL("\x20\x0E\0\x9C\x0B\x1F\0\2go\x1C\0\3b:1")},
+    {MQTT_5, MQTT_REASON_USE_ANOTHER_SERVER, "", "b:1", LITERAL("\x20\x09\0\x9C\6\x1C\0\3b:1")},
 };
 
 START_TEST(our_connack_refuses_in_the_words_of_its_version)
 {
     struct mqtt_connack ack;
     uint8_t             out[64];
-    struct slice        reason = slice_str(connacks[_i].reason);
-    size_t used, len = mqtt_encode_connack(connacks[_i].version, connacks[_i].code, reason, out, sizeof out);
+    enum mqtt_version   version = connacks[_i].version;
+    uint8_t             code = connacks[_i].code;
+    struct slice        reason = slice_str(connacks[_i].reason), reference = slice_str(connacks[_i].reference);
+    size_t              used, len = mqtt_encode_connack(version, code, reason, reference, out, sizeof out);
     assert_bytes(out, len, connacks[_i].bytes);
-    ck_assert_int_eq(mqtt_parse_connack(slice_of(out, len), connacks[_i].version, &ack, &used), PARSE_OK);
-    ck_assert(used == len && ack.code == connacks[_i].code && !ack.session_present);
+    ck_assert_int_eq(mqtt_parse_connack(slice_of(out, len), version, &ack, &used), PARSE_OK);
+    ck_assert(used == len && ack.code == code && !ack.session_present);
     for (size_t cap = 0; cap < len; cap++)
-        ck_assert_uint_eq(mqtt_encode_connack(connacks[_i].version, connacks[_i].code, reason, out, cap), 0);
+        ck_assert_uint_eq(mqtt_encode_connack(version, code, reason, reference, out, cap), 0);
 }
 END_TEST
 
@@ -115,7 +119,7 @@ START_TEST(lengths_are_right_for_any_text)
     for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
         struct mqtt_connack ack;
         struct slice        reason = slice_of(text, lens[i]);
-        size_t              used, len = mqtt_encode_connack(MQTT_5, MQTT_REASON_TOO_LARGE, reason, out, CAP);
+        size_t used, len = mqtt_encode_connack(MQTT_5, MQTT_REASON_TOO_LARGE, reason, slice_str("b"), out, CAP);
         ck_assert_int_eq(mqtt_parse_connack(slice_of(out, len), MQTT_5, &ack, &used), PARSE_OK);
         ck_assert(used == len && ack.code == MQTT_REASON_TOO_LARGE);
         ck_assert_uint_eq(follow_whole(MQTT_FROM_SERVER, out, len, slice_of(NULL, 0)).code, MQTT_REASON_TOO_LARGE);
@@ -123,7 +127,8 @@ START_TEST(lengths_are_right_for_any_text)
         ck_assert_uint_eq(follow_whole(MQTT_FROM_SERVER, out, len, BYTES("\x20\3\0\0\0")).code, MQTT_REASON_KEEP_ALIVE);
     }
     struct slice too_long = slice_of(text, LONGEST + 1);
-    ck_assert_uint_eq(mqtt_encode_connack(MQTT_5, MQTT_REASON_TOO_LARGE, too_long, out, CAP), 0);
+    ck_assert_uint_eq(mqtt_encode_connack(MQTT_5, MQTT_REASON_TOO_LARGE, too_long, slice_of(NULL, 0), out, CAP), 0);
+    ck_assert_uint_eq(mqtt_encode_connack(MQTT_5, MQTT_REASON_TOO_LARGE, slice_str("x"), too_long, out, CAP), 0);
     ck_assert_uint_eq(mqtt_encode_disconnect_5(MQTT_REASON_NORMAL, too_long, slice_of(NULL, 0), out, CAP), 0);
     ck_assert_uint_eq(mqtt_encode_disconnect_5(MQTT_REASON_NORMAL, slice_str("x"), too_long, out, CAP), 0);
     free(text);
