@@ -68,7 +68,7 @@ job "emqx-haproxy" {
     task "mqgate" {
       driver       = "exec"
       kill_signal  = "SIGTERM"
-      kill_timeout = "15s"
+      kill_timeout = "90s" # longer than global.drain.notice and deadline of the configuration together
 
       artifact {
         source      = var.artifact
@@ -89,7 +89,8 @@ job "emqx-haproxy" {
         change_signal = "SIGHUP"
         data          = <<-END
           # nomad alloc exec -task mqgate ALLOC mqgatectl -s ... reaches the socket, where the artifact has that program
-          global: { node = "{{ env "node.unique.name" }}"; control_socket = "{{ env "NOMAD_TASK_DIR" }}/mqgate.sock"; };
+          global: { node = "{{ env "node.unique.name" }}"; control_socket = "{{ env "NOMAD_TASK_DIR" }}/mqgate.sock";
+                    drain: { notice = "20s"; deadline = "60s"; }; };
           listeners = (
             { name = "mqtt";  bind = "{{ env "NOMAD_ADDR_mqtt" }}";  protocol = "mqtt"; backend = "emqx-mqtt"; },
             { name = "mqtts"; bind = "{{ env "NOMAD_ADDR_mqtts" }}"; protocol = "mqtt"; backend = "emqx-mqtt"; tls = "edge"; },

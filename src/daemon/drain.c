@@ -154,7 +154,7 @@ static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
         log_progress(d);
     if (facts(d)->phase == DRAIN_NONE)
         look_at_shed(d);
-    else if (sessions(d) == 0)
+    else if (facts(d)->phase != DRAIN_NOTICE && sessions(d) == 0)
         finish(d);
 }
 
@@ -339,7 +339,7 @@ static enum command_outcome undrain(void *owner, struct command_call *call)
     return COMMAND_DONE;
 }
 
-/* [<n>] [rate <n>] from the i-th word on. */
+/* [<n>] [rate <n>] from the i-th word on. shed->n: how many there are, which is what no number and a larger one mean. */
 static bool take_shed(struct command_call *call, size_t i, struct engine_shed *shed)
 {
     uint64_t n;
@@ -348,7 +348,7 @@ static bool take_shed(struct command_call *call, size_t i, struct engine_shed *s
             (void)command_fail(call, "A number of sessions is expected.");
             return false;
         }
-        shed->n = (uint32_t)n;
+        shed->n = n < shed->n ? (uint32_t)n : shed->n;
     }
     if (i == call->argc)
         return true;
@@ -376,7 +376,7 @@ static enum command_outcome begin_shed(struct drain *d, struct command_call *cal
 
 static enum command_outcome shed_some(void *owner, struct command_call *call)
 {
-    struct engine_shed shed = {.backend = "", .server = ""};
+    struct engine_shed shed = {.n = sessions(owner), .backend = "", .server = ""};
     if (call->argc == 0)
         return command_fail(call, "A number of sessions is expected, or 'server <backend>/<server>'.");
     return begin_shed(owner, call, 0, &shed);

@@ -108,9 +108,12 @@ static void welcome(struct worker *w, struct snap_bind *bind, int fd, const stru
     }
 }
 
-/* The rate limits of the whole process that an operator may set; who does not fit waits in the kernel's queue. */
+/* The rate limits of the whole process that an operator may set; who does not fit waits in the kernel's queue, as long as
+ * there is one. */
 static bool rate_allows(struct worker *w, struct acceptor *a)
 {
+    if (atomic_load_explicit(&w->engine->closed, memory_order_relaxed))
+        return true;
     uint32_t wait_ms = engine_rate_wait_ms(w->engine, a->bind->listener, w->now_ms);
     if (wait_ms == 0)
         return true;
@@ -195,7 +198,7 @@ static enum listener_state socket_state(const struct worker *w, const struct acc
 }
 
 /* SHUT_RD takes a listening socket out of the kernel's tables, its queue is reset, and the address stays ours. Whoever
- * is in the queue believes that he is connected: when the engine closes he is let in before. */
+ * is in the queue believes that he is connected: when the engine closes he is let in before, whatever the pace. */
 static void pause_acceptor(struct worker *w, struct acceptor *a)
 {
     if (atomic_load_explicit(&w->engine->closed, memory_order_relaxed))

@@ -38,7 +38,7 @@ static enum step ask(struct session *s, enum why why)
     case ST_UPGRADE:
         return upgrade_refuse(s, why);
     case ST_CONNECT_PACKET:
-        return session_refuse(s, why, 0);
+        return s->ws != NULL ? session_refuse(s, why, 0) : intake_refuse(s, why);
     case ST_TELL:
     case ST_PROXY_HEADER:
     case ST_HANDSHAKE:

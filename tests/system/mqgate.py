@@ -325,7 +325,8 @@ class Gate:
 
     # its end
     def stop(self, number=signal.SIGQUIT):
-        """Ends it at once, or as another signal has it, and asserts that it ended well: status 0, and nothing on standard error that a sanitizer wrote."""
+        """Ends it at once, or as another signal has it, and asserts that it ended well: status 0, and nothing on standard
+        error that a sanitizer wrote."""
         if not self._over:
             self.process.send_signal(number)
             self.expect_exit(0)

@@ -1,4 +1,4 @@
-"""The end without a drain: status 0 whatever goes on, and every session told of. And crashes, which are told of as well."""
+"""The end without a drain: status 0 whatever goes on, and every session told of. And crashes, which are told of, too."""
 import ctypes
 import os
 import pathlib
