@@ -339,7 +339,7 @@ static enum command_outcome undrain(void *owner, struct command_call *call)
     return COMMAND_DONE;
 }
 
-/* [<n>] [rate <n>] from the i-th word on. shed->n: how many there are, which is what no number and a larger one mean. */
+/* [<n>] [rate <n>] from the i-th word on. shed->n is how many there are: no number, and a larger one, mean all. */
 static bool take_shed(struct command_call *call, size_t i, struct engine_shed *shed)
 {
     uint64_t n;

@@ -191,8 +191,19 @@ static void start_watchers(struct process *p)
     ev_timer_start(p->loop, &p->tick);
 }
 
+/* Whoever asks once more for the end that is under way must not get it by a signal's default. */
+static void block_signals(const struct process *p)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    for (size_t i = 0; i < ARRAY_LEN(p->signals); i++)
+        (void)sigaddset(&set, p->signals[i].signum);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static void stop_watchers(struct process *p)
 {
+    block_signals(p);
     for (size_t i = 0; i < ARRAY_LEN(p->signals); i++)
         ev_signal_stop(p->loop, &p->signals[i]);
     ev_async_stop(p->loop, &p->server_failed);

@@ -108,7 +108,7 @@ static void welcome(struct worker *w, struct snap_bind *bind, int fd, const stru
     }
 }
 
-/* The rate limits of the whole process that an operator may set; who does not fit waits in the kernel's queue, as long as
+/* The rate limits of the whole process that an operator may set; who does not fit waits in the kernel's queue, while
  * there is one. */
 static bool rate_allows(struct worker *w, struct acceptor *a)
 {

@@ -410,7 +410,7 @@ def test_then_the_listeners_close_and_the_rest_goes_on(mqgate, broker):
 
 
 def in_queue(gate, listener="in"):
-    """Connections that the kernel holds for a listener, over all of its sockets (proc(5): rx_queue of one in LISTEN)."""
+    """Connections that the kernel holds for a listener, over all of its sockets (rx_queue in /proc/net/tcp)."""
     end = f":{gate.port(listener):04X}"
     rows = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()]
     return sum(int(row[4].split(":")[1], 16) for row in rows if row[1].endswith(end) and row[3] == "0A")
@@ -498,10 +498,11 @@ class Watch:
         sock.close()
 
     def assert_pace(self, rate, names=None):
-        """Never ahead of it, and within a tenth of it in any second."""
+        """Never ahead of it, and within a tenth of it in any second; a sanitizer's stalls cost turns."""
         times = sorted(at for name, at in self.at.items() if names is None or name in names)
         counts = [sum(t <= other < t + 1 for other in times) for t in times if t + 1 <= times[-1]]
-        assert 0.9 * rate <= min(counts) and max(counts) <= 1.1 * rate + 1, (min(counts), max(counts))
+        least = 0.9 if SLACK == 1 else 0.5
+        assert least * rate <= min(counts) and max(counts) <= 1.1 * rate + 1, (min(counts), max(counts))
         return times
 
 

@@ -36,6 +36,15 @@ def test_a_signal_ends_it_with_sessions_open(mqgate, serve, pki):
         client.close()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1])
+def test_signals_that_come_while_it_ends_change_nothing(mqgate, number):
+    gate = mqgate(conf(1))
+    gate.process.send_signal(signal.SIGQUIT)
+    while gate.process.poll() is None:
+        gate.process.send_signal(number)
+    gate.expect_exit(0)
+
+
 def test_it_ends_in_the_middle_of_a_transfer(mqgate, serve):
     echo = serve(Echo)
     gate = mqgate(conf(echo.port))
