@@ -498,10 +498,11 @@ class Watch:
         sock.close()
 
     def assert_pace(self, rate, names=None):
-        """Never ahead of it, and within a tenth of it in any second; a sanitizer's stalls cost turns."""
+        """In any second not more than a tenth ahead of it. Behind it may be: a machine with other things to do, or a
+        sanitizer, makes workers late, and what is late by more than 0.1 s is not made up for."""
         times = sorted(at for name, at in self.at.items() if names is None or name in names)
         counts = [sum(t <= other < t + 1 for other in times) for t in times if t + 1 <= times[-1]]
-        least = 0.9 if SLACK == 1 else 0.5
+        least = 0.8 if SLACK == 1 else 0.5
         assert least * rate <= min(counts) and max(counts) <= 1.1 * rate + 1, (min(counts), max(counts))
         return times
 
@@ -570,31 +571,33 @@ def test_mixed_sessions_while_large_messages_are_in_flight(mqgate, broker, mosqu
             if i % 4 == 0:  # the broker takes 0.2 s to let one in
                 framed[f"ws-{level}-{i}"] = join_ws(gate, level, f"ws-{level}-{i}", "ws").sock
     message = {level: publish(level, 50_000) for level in (4, 5)}
+    busy = {name: client for name, client in clients.items() if name.startswith("busy")}
+    for name, client in busy.items():  # from here on none of them is idle
+        broker.sockets[name].sendall(message[int(name.split("-")[1])][:100])
+        assert len(read_exactly(client, 100)) == 100
     over = threading.Event()
 
     def flood(names):
         """Message after message in pieces none of which ends where a message does, so that one is always in flight."""
-        at = dict.fromkeys(names, 0)
-        while at and not over.wait(0.02):
+        at = dict.fromkeys(names, 100)
+        while at and not over.wait(0.05):
             for name in list(at):
                 whole = message[int(name.split("-")[1])]
-                piece = (2 * whole)[at[name]:at[name] + 15_000]
+                piece = (2 * whole)[at[name]:at[name] + 7_000]
                 try:
                     broker.sockets[name].sendall(piece)
                     at[name] = (at[name] + len(piece)) % len(whole)
                 except OSError:
                     del at[name]
 
-    floods = [threading.Thread(target=flood, args=([f"busy-{level}-{i}" for i in range(n)],)) for level in (4, 5)]
-    for thread in floods:
-        thread.start()
+    flooding = threading.Thread(target=flood, args=(busy,))
+    flooding.start()
     watch = Watch({**clients, **framed})
     begun = time.monotonic()
     terminate(gate)
     ended = watch.run((disconnect_5(0x9C, DRAIN_TEXT), GOING_AWAY))
     over.set()
-    for thread in floods:
-        thread.join()
+    flooding.join()
     gate.expect_exit(0)
     assert time.monotonic() - begun < 20
     assert gate.logged(event="drained", sessions=len(watch.at)) and not gate.logged(event="drain_cut")
@@ -606,11 +609,11 @@ def test_mixed_sessions_while_large_messages_are_in_flight(mqgate, broker, mosqu
             assert said_to_it == (ws.frame(words) if words else b"") + GOING_AWAY, name
             continue
         assert said_to_it.endswith(words), name
-        messages = said_to_it[:len(said_to_it) - len(words)]
         whole = message[int(level)]
+        messages = (whole[:100] if name in busy else b"") + said_to_it[:len(said_to_it) - len(words)]
         assert messages == whole * (len(messages) // len(whole)), name
         assert kind == "busy" or not messages
-    idle = {name for name in watch.at if not name.startswith("busy")}
+    idle = watch.at.keys() - busy.keys()
     watch.assert_pace(rate, idle)  # the words of busy ones come when their message is over
     assert max(watch.at[name] for name in idle) - begun < 1.1 * len(idle) / rate + SLACK
 
