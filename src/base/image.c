@@ -317,9 +317,7 @@ static bool take_addr(struct slice value, struct addr *to)
     return true;
 }
 
-static bool take_fields(struct slice fields, const struct image_kind *kind, uint8_t *facts, struct err *err);
-
-static bool take_value(const struct image_field *field, struct slice value, uint8_t *to, struct err *err)
+static bool take_value(const struct image_field *field, struct slice value, uint8_t *to)
 {
     switch (field->type) {
     case IMAGE_UINT:
@@ -342,35 +340,30 @@ static bool take_value(const struct image_field *field, struct slice value, uint
     case IMAGE_ADDR:
         return take_addr(value, (void *)to);
     case IMAGE_GROUP:
-        return fields_are_whole(value) && take_fields(value, field->group, to, err);
+        break; /* take_fields() goes into one that is whole */
     }
     return false;
 }
 
-static const struct image_field *find_field(const struct image_kind *kind, uint16_t number)
-{
-    for (size_t i = 0; i < kind->n; i++) {
-        if (((kind->fields[i].number ^ number) & IMAGE_NUMBER) == 0)
-            return &kind->fields[i];
-    }
-    return NULL;
-}
-
 static bool take_fields(struct slice fields, const struct image_kind *kind, uint8_t *facts, struct err *err)
 {
-    uint16_t     number;
-    struct slice value;
+    uint16_t                  number;
+    struct slice              value;
+    const struct image_field *field = kind->fields, *end = field + kind->n; /* in order, as what was written */
     while (fields.len > 0 && next_marked(&fields, &number, &value)) {
-        const struct image_field *field = find_field(kind, number);
-        if (field == NULL && (number & IMAGE_MUST) == 0)
+        while (field < end && (field->number & IMAGE_NUMBER) < (number & IMAGE_NUMBER))
+            field++;
+        bool is_known = field < end && ((field->number ^ number) & IMAGE_NUMBER) == 0;
+        if (!is_known && (number & IMAGE_MUST) == 0)
             continue;
-        if (field == NULL) {
-            err_set(err, "field %u of a %s is needed and not known to this version", number & IMAGE_NUMBER, kind->name);
+        bool is_group = is_known && field->type == IMAGE_GROUP && fields_are_whole(value);
+        if (is_group && !take_fields(value, field->group, facts + field->offset, err))
             return false;
-        }
-        err_set(err, "field %u of a %s is not to be understood", number & IMAGE_NUMBER, kind->name);
-        if (!take_value(field, value, facts + field->offset, err))
-            return false;
+        if (is_group || (is_known && take_value(field, value, facts + field->offset)))
+            continue;
+        err_set(err, "field %u of a %s is %s", number & IMAGE_NUMBER, kind->name,
+                is_known ? "not to be understood" : "needed and not known to this version");
+        return false;
     }
     return true;
 }

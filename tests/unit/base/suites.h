@@ -4,6 +4,7 @@
 
 #include <check.h>
 
+TCase *image_tcase(void);
 TCase *meter_tcase(void);
 TCase *tcplog_tcase(void);
 

@@ -409,6 +409,7 @@ int main(void)
     tcase_add_test(tc, an_error_grows_context_and_never_overflows);
     tcase_add_test(tc, numbers_of_any_size_are_written_in_full);
     suite_add_tcase(suite, tc);
+    suite_add_tcase(suite, image_tcase());
     suite_add_tcase(suite, meter_tcase());
     suite_add_tcase(suite, tcplog_tcase());
     return unit_run(suite);
