@@ -44,7 +44,12 @@ enum image_number {
     IMAGE_LISTENER,
     IMAGE_SOCKET,
     IMAGE_SESSION,
-    IMAGE_DRAIN
+    IMAGE_DRAIN,
+    IMAGE_TOTALS,
+    IMAGE_BACKEND,
+    IMAGE_CHECK,
+    IMAGE_SOURCE,
+    IMAGE_PLACE
 };
 
 struct image_kind;

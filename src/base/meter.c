@@ -132,3 +132,15 @@ uint32_t average_read(const struct average *a)
     uint64_t word = atomic_load_explicit(&a->word, memory_order_relaxed), n = word >> SUM_BITS;
     return n == 0 ? 0 : (uint32_t)(((word & SUM_MASK) + n / 2) / n);
 }
+
+static const struct image_field rate_fields[] = {
+    IMAGE_FIELD(1, IMAGE_UINT, struct rate, word),
+    IMAGE_FIELD(2, IMAGE_UINT, struct rate, peak.most),
+};
+const struct image_kind rate_kind = {"rate", 0, rate_fields, ARRAY_LEN(rate_fields)};
+
+static const struct image_field average_fields[] = {
+    IMAGE_FIELD(1, IMAGE_UINT, struct average, word),
+    IMAGE_FIELD(2, IMAGE_UINT, struct average, peak.most),
+};
+const struct image_kind average_kind = {"average", 0, average_fields, ARRAY_LEN(average_fields)};

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/image.h"
 #include "base/macros.h"
 
 struct peak {
@@ -61,6 +62,10 @@ static inline uint32_t peak_read(const struct peak *p)
 {
     return atomic_load_explicit(&p->most, memory_order_relaxed);
 }
+
+/* They and their peaks as they are, for an upgrade: the form of their words is that of these kinds, and the clock goes
+ * on over exec. Of a gauge only the peak is carried. */
+extern const struct image_kind rate_kind, average_kind;
 
 /* The peaks begin anew with what is there now; a rate's and an average's with nothing. */
 void               gauge_forget_peak(struct gauge *g);

@@ -12,7 +12,8 @@
 enum { MQTT_TYPES = 16, MQTT_QOS = 3, MQTT_VERSIONS = 3, MQTT_RETURNS = 7, MQTT_REASONS = 38 };
 
 /* What is counted of a frontend, its listeners, a backend and its servers: one list for all of them, though not each
- * has each. Bytes are payload, without TLS and PROXY headers; they come first because they move with every message. */
+ * has each. Bytes are payload, without TLS and PROXY headers; they come first because they move with every message. The
+ * order is free: an upgrade carries each by the number that carry.c gives it. */
 enum count {
     COUNT_REQUEST_IN,   /* bytes received from clients */
     COUNT_REQUEST_OUT,  /* bytes delivered to servers */

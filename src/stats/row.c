@@ -5,27 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
-/* A row with what only the registry knows of it. */
-struct entry {
-    struct row       row; /* first: a row is its entry */
-    struct entry    *prev, *next;
-    struct entry    *proxy;                       /* of a server or listener: who holds a reference of it */
-    struct entry    *children;                    /* of a proxy */
-    struct entry    *sibling_prev, *sibling_next; /* among them */
-    uint64_t         gone[COUNTS];                /* of children that are no more */
-    _Atomic uint32_t refs;     /* only the main thread takes one; the last session of a snapshot may give it back */
-    uint32_t         next_sid; /* of a proxy */
-    char            *name;     /* owned */
-};
-
-struct stats {
-    unsigned         n_workers;
-    struct totals    totals;
-    struct counters *workers; /* owned */
-    struct entry    *entries;
-    uint32_t         next_iid;
-    uint64_t         gone[COUNTS]; /* of frontends that are no more */
-};
+#include "stats/registry.h"
 
 struct stats *stats_new(unsigned n_workers)
 {
@@ -95,11 +75,15 @@ static struct entry *make(struct stats *stats, struct entry *proxy, enum row_kin
     return e;
 }
 
-static struct row *get(struct stats *stats, struct entry *proxy, enum row_kind kind, const char *name)
+struct entry *registry_entry(struct stats *stats, struct entry *proxy, enum row_kind kind, const char *name)
 {
     struct entry *e = find(stats, proxy, kind, name);
-    if (e == NULL)
-        e = make(stats, proxy, kind, name);
+    return e != NULL ? e : make(stats, proxy, kind, name);
+}
+
+static struct row *get(struct stats *stats, struct entry *proxy, enum row_kind kind, const char *name)
+{
+    struct entry *e = registry_entry(stats, proxy, kind, name);
     if (e == NULL)
         return NULL;
     atomic_fetch_add(&e->refs, 1);
