@@ -30,7 +30,7 @@ struct snap_backend {
     struct row                *row;     /* one reference */
 };
 
-/* Whether a listener takes clients. */
+/* Whether a listener takes clients. The numbers last: images have them. */
 enum listener_state {
     LISTENER_OPEN,
     LISTENER_PAUSED, /* by an operator, for a while: connections are refused */

@@ -277,6 +277,11 @@ void server_forget_peak(struct server *server)
     atomic_store_explicit(&server->most_in_flight.most, server_in_flight(server), memory_order_relaxed);
 }
 
+void server_note_most_in_flight(struct server *server, uint32_t most)
+{
+    peak_note(&server->most_in_flight, most);
+}
+
 static bool is_room_in(const struct server *server, uint64_t places)
 {
     uint32_t most = server_max_connections(server), most_pending = server_max_pending(server);

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/meter.h"
 
+/* The numbers of these two last: images have them. */
 enum server_state {
     SERVER_UNKNOWN, /* no check has answered yet: may be tried, but is not called healthy */
     SERVER_UP,
@@ -91,8 +92,9 @@ bool server_is_healthy(const struct server *server); /* may be tried, and is UP 
 uint32_t server_in_flight(const struct server *server);
 uint32_t server_pending(const struct server *server);
 uint32_t server_max_pending(const struct server *server);
-uint32_t server_most_in_flight(const struct server *server); /* the peak */
-void     server_forget_peak(struct server *server);          /* it begins anew with what is there now */
+uint32_t server_most_in_flight(const struct server *server);               /* the peak */
+void     server_forget_peak(struct server *server);                        /* it begins anew with what is there now */
+void     server_note_most_in_flight(struct server *server, uint32_t most); /* the process before knows of so many */
 
 /* One more in flight and pending, or false: the server is full of either. Then the broker answers, or never does. */
 bool server_take_place(struct server *server) MUST_CHECK;

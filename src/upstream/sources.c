@@ -31,8 +31,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/meter.h"
-
 enum { CONNECTIONS_BITS = 20, SECOND_BITS = 12 };
 enum { SECONDS = 1 << SECOND_BITS }; /* after which the second of a word comes round again, for a moment */
 enum { CLOCKS_APART_S = 16 };        /* a change that is in the future by less was just now, on another clock */
@@ -220,13 +218,18 @@ static uint32_t counted(const _Atomic uint64_t *counter, uint32_t fingerprint)
     return now >> 32 == fingerprint ? (uint32_t)now : 0;
 }
 
+static void set_address(struct details *d, const struct wanted *w)
+{
+    atomic_store_explicit(&d->bits, w->bits, memory_order_relaxed);
+    atomic_store_explicit(&d->is_ip6, w->is_ip6, memory_order_relaxed);
+}
+
 /* The place is taken: what hangs on it. */
 static enum source_verdict count_taken(struct sources *t, const struct wanted *w, uint32_t i, uint32_t most_a_second,
                                        uint64_t now_ms, uint32_t *place)
 {
     struct details *d = &t->buckets[w->bucket].details[i];
-    atomic_store_explicit(&d->bits, w->bits, memory_order_relaxed);
-    atomic_store_explicit(&d->is_ip6, w->is_ip6, memory_order_relaxed);
+    set_address(d, w);
     atomic_store_explicit(&d->changed_ms, now_ms, memory_order_relaxed);
     if (!rate_take(&d->rate, most_a_second, now_ms)) {
         count(&d->refused, w->fingerprint);
@@ -334,4 +337,63 @@ bool sources_forget(struct sources *t, const struct source *seen, uint64_t now_m
     atomic_store_explicit(&d->ever, 0, memory_order_relaxed);
     atomic_store_explicit(&d->refused, 0, memory_order_relaxed);
     return true;
+}
+
+/* ---- from one process to the next ---- */
+
+bool sources_past(const struct sources *t, uint32_t place, uint64_t now_ms, struct source_past *out)
+{
+    const struct details *d = &t->buckets[(place - 1) / SOURCES_BUCKET].details[(place - 1) % SOURCES_BUCKET];
+    struct source         now;
+    if (!sources_at(t, place, now_ms, &now))
+        return false;
+    *out = (struct source_past){.address = now.address,
+                                .connections_ever = now.connections_ever,
+                                .refused = now.refused,
+                                .changed_ms = d->changed_ms,
+                                .rate = d->rate};
+    return true;
+}
+
+/* Its word says that it changed just now, so that its place is still there when its connections come. */
+void sources_recall(struct sources *t, const struct source_past *past, uint64_t now_ms)
+{
+    if (!addr_is_set(&past->address))
+        return;
+    const struct wanted w = look_for(t, &past->address);
+    uint64_t            word;
+    uint32_t            i = choose(t, &w, now_ms, &word);
+    if (i == SOURCES_BUCKET)
+        return;
+    struct entry    e = unpack(word);
+    struct details *d = &t->buckets[w.bucket].details[i];
+    atomic_store(&t->buckets[w.bucket].words[i],
+                 pack(w.fingerprint, now_ms, e.fingerprint == w.fingerprint ? e.connections : 0));
+    set_address(d, &w);
+    d->ever = (uint64_t)w.fingerprint << 32 | past->connections_ever;
+    d->refused = (uint64_t)w.fingerprint << 32 | past->refused;
+    d->changed_ms = past->changed_ms;
+    d->rate = past->rate;
+}
+
+uint32_t sources_resume(struct sources *t, const struct addr *client, uint64_t now_ms)
+{
+    const struct wanted w = look_for(t, client);
+    for (;;) { /* as in sources_take() */
+        uint64_t word;
+        uint32_t i = choose(t, &w, now_ms, &word);
+        if (i == SOURCES_BUCKET)
+            return 0;
+        struct entry    e = unpack(word);
+        struct details *d = &t->buckets[w.bucket].details[i];
+        if (e.connections >= SOURCES_CONNECTIONS)
+            return 0;
+        if (!atomic_compare_exchange_strong(&t->buckets[w.bucket].words[i], &word,
+                                            pack(w.fingerprint, now_ms, e.connections + 1)))
+            continue;
+        set_address(d, &w);
+        if (e.fingerprint != w.fingerprint)
+            atomic_store_explicit(&d->changed_ms, now_ms, memory_order_relaxed);
+        return place_of(w.bucket, i);
+    }
 }

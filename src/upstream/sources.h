@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/addr.h"
+#include "base/meter.h"
 #include "base/siphash.h"
 
 enum { SOURCES_SILENT_MS = 30 * 1000 };   /* how long an entry without connections is shown */
@@ -62,5 +63,21 @@ bool sources_at(const struct sources *t, uint32_t place, uint64_t now_ms, struct
 bool sources_find(const struct sources *t, const struct addr *client, uint64_t now_ms, struct source *out) MUST_CHECK;
 /* Forgets an entry as it was seen. False: it has connections, or had one since. */
 bool sources_forget(struct sources *t, const struct source *seen, uint64_t now_ms) MUST_CHECK;
+
+/* What an upgrade carries of a source. */
+struct source_past {
+    struct addr address; /* as in struct source */
+    uint32_t    connections_ever, refused;
+    uint64_t    changed_ms; /* when a connection last came or went */
+    struct rate rate;
+};
+
+/* Of the entry at place. False: there is none to be shown. */
+bool sources_past(const struct sources *t, uint32_t place, uint64_t now_ms, struct source_past *out) MUST_CHECK;
+/* The source has this past, if there is a place for it. While no other thread uses the table. */
+void sources_recall(struct sources *t, const struct source_past *past, uint64_t now_ms);
+/* A connection that another process let in is here now: no limit applies, and nothing but that is counted. Its place,
+ * for sources_give(). */
+uint32_t sources_resume(struct sources *t, const struct addr *client, uint64_t now_ms) MUST_CHECK;
 
 #endif

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "conf/load.h"
+#include "snapshot/carry.h"
 #include "snapshot/snapshot.h"
+#include "support/image.h"
 #include "support/pki.h"
 #include "support/unit.h"
 
@@ -251,6 +254,198 @@ START_TEST(the_verdict_asks_all_or_any_of_the_backends_in_use)
 }
 END_TEST
 
+/* ---- from one process to the next ---- */
+
+/* Backends x with servers a and b, y without checks; what follows in a may be given otherwise. */
+#define CARRIED(a_has, x_has, y_has, l_has)                                                                            \
+    "backends = (\n"                                                                                                   \
+    "  { name = 'x'; " x_has " servers = ( { name = 'a'; " a_has " },\n"                                               \
+    "    { name = 'b'; address = '127.0.0.1:1884'; } ); },\n"                                                          \
+    "  { name = 'y'; " y_has " servers = ( { name = 'a'; address = '127.0.0.1:1885'; } ); } );\n"                      \
+    "listeners = ( { name = 'l'; bind = '127.0.0.1:0'; protocol = 'tcp'; backend = 'x'; " l_has " },\n"                \
+    "  { name = 'm'; bind = '127.0.0.1:0'; protocol = 'tcp'; backend = 'y'; },\n"                                      \
+    "  { name = 'n'; bind = '127.0.0.1:0'; protocol = 'tcp'; backend = 'y'; } );\n"
+#define A_HAS    "address = '127.0.0.1:1883'; max_connections = 10; weight = 50;"
+#define NO_CHECK "check: { type = 'none'; };"
+#define L_HAS    "max_connections = 100; per_source: { max_connections = 5; };"
+static const char carried_text[] = CARRIED(A_HAS, "", NO_CHECK, L_HAS);
+
+static struct snap_server *server_of(const struct snapshot *snap, const char *backend, const char *name)
+{
+    return snap_backend_find_server(snapshot_find_backend(snap, backend), name);
+}
+
+/* As operators, checks and sessions leave it. */
+static struct snapshot *lived_in(const char *text)
+{
+    struct snapshot      *snap = live_from(text);
+    struct server        *a = server_of(snap, "x", "a")->live, *b = server_of(snap, "x", "b")->live;
+    struct snap_listener *l = snapshot_find_listener(snap, "l");
+    struct addr           elsewhere, client;
+    uint32_t              place;
+    ck_assert(addr_parse_ip("10.0.0.7", &elsewhere) && addr_parse_ip("192.0.2.1", &client));
+    addr_set_port(&elsewhere, 1999);
+    server_set_state(a, SERVER_UP);
+    server_set_weight(a, 0);
+    server_set_max_connections(a, 0);
+    server_set_backup(a, true);
+    server_set_location(a, &elsewhere, "a.example");
+    ck_assert(server_take_place(a));
+    server_set_state(b, SERVER_DOWN);
+    server_set_admin(b, SERVER_DRAIN);
+    gauge_add(pool_waiting_gauge(snapshot_find_backend(snap, "x")->pool));
+    gauge_sub(pool_waiting_gauge(snapshot_find_backend(snap, "x")->pool));
+    atomic_store(&l->max_connections, 7);
+    atomic_store(&l->next_aged_ns, 12345);
+    atomic_store(&snapshot_find_listener(snap, "m")->state, LISTENER_PAUSED);
+    atomic_store(&snapshot_find_listener(snap, "n")->state, LISTENER_STOPPED);
+    if (l->sources != NULL)
+        ck_assert_int_eq(sources_take(l->sources, &client, &(struct source_limits){0}, clock_mono_ms(), &place),
+                         SOURCE_LET_IN);
+    return snap;
+}
+
+/* A process with this configuration, after what before has written. */
+static struct snapshot *next_process(const struct snapshot *before, const char *text)
+{
+    struct snapshot    *next = live_from(text);
+    struct image_writer image = image_start();
+    struct image_record record;
+    struct err          err = {0};
+    snapshot_carry_servers(before, &image);
+    snapshot_carry_listeners(before, &image);
+    struct image_reader r = image_reread(&image);
+    while (image_next(&r, &record)) {
+        ck_assert_msg(snapshot_adopt_server(next, &record, &err), "%s", err.text);
+        ck_assert_msg(snapshot_adopt_listener(next, &record, &err), "%s", err.text);
+    }
+    image_drop(&image);
+    return next;
+}
+
+START_TEST(a_server_is_in_the_next_process_what_it_was)
+{
+    struct snapshot     *before = lived_in(carried_text), *next = next_process(before, carried_text);
+    const struct server *a = server_of(next, "x", "a")->live, *b = server_of(next, "x", "b")->live;
+    const struct addr    at = server_address(a), b_at = server_address(b);
+    char                 text[ADDR_TEXT_MAX], host[SERVER_HOST_MAX];
+    ck_assert_int_eq(server_state(a), SERVER_UP);
+    ck_assert_uint_eq(server_weight(a), 0);
+    ck_assert_uint_eq(server_initial_weight(a), 50);
+    ck_assert_uint_eq(server_max_connections(a), 0);
+    ck_assert(server_is_backup(a));
+    ck_assert_str_eq(addr_format(&at, text), "10.0.0.7:1999");
+    ck_assert_str_eq(server_host(a, host), "a.example");
+    ck_assert_uint_eq(server_most_in_flight(a), 1);
+    ck_assert_uint_eq(server_in_flight(a), 0); /* its sessions are yet to come */
+    ck_assert_int_eq(server_state(b), SERVER_DOWN);
+    ck_assert_int_eq(server_admin(b), SERVER_DRAIN);
+    ck_assert_str_eq(addr_format(&b_at, text), "127.0.0.1:1884");
+    ck_assert_int_eq(server_state(server_of(next, "y", "a")->live), SERVER_UNCHECKED);
+    ck_assert_uint_eq(peak_read(&pool_waiting_gauge(next->backends[0].pool)->peak), 1);
+    snapshot_unref(before);
+    snapshot_unref(next);
+}
+END_TEST
+
+START_TEST(what_the_file_says_otherwise_than_before_counts_and_the_rest_stays)
+{
+    struct snapshot *before = lived_in(carried_text);
+    struct snapshot *next =
+        next_process(before, CARRIED("address = '127.0.0.1:1899'; max_connections = 11; weight = 60;", "", "",
+                                     "max_connections = 101;"));
+    const struct server *a = server_of(next, "x", "a")->live;
+    const struct addr    at = server_address(a);
+    char                 text[ADDR_TEXT_MAX];
+    ck_assert_int_eq(server_state(a), SERVER_UP);
+    ck_assert_uint_eq(server_weight(a), 60);
+    ck_assert_uint_eq(server_max_connections(a), 11);
+    ck_assert(server_is_backup(a));
+    ck_assert_str_eq(addr_format(&at, text), "127.0.0.1:1899");
+    ck_assert_int_eq(server_state(server_of(next, "y", "a")->live),
+                     SERVER_UP); /* it was not checked, and counted as that */
+    ck_assert_uint_eq(snapshot_find_listener(next, "l")->max_connections, 101);
+    ck_assert_ptr_null(snapshot_find_listener(next, "l")->sources);
+    snapshot_unref(next);
+    next = next_process(before, CARRIED(A_HAS, NO_CHECK, "", L_HAS));
+    ck_assert_int_eq(server_state(server_of(next, "x", "b")->live), SERVER_UNCHECKED);
+    ck_assert_int_eq(server_admin(server_of(next, "x", "b")->live), SERVER_DRAIN);
+    snapshot_unref(next);
+    next = next_process(before, two_of_all); /* that has servers and listeners of other names, too */
+    ck_assert_int_eq(server_state(server_of(next, "x", "a")->live), SERVER_UP);
+    snapshot_unref(next);
+    snapshot_unref(before);
+}
+END_TEST
+
+START_TEST(where_the_file_alone_says_it_a_new_file_is_followed)
+{
+    struct snapshot *before = live_from(carried_text);
+    struct snapshot *next =
+        next_process(before, CARRIED("address = '127.0.0.1:1899'; max_connections = 0; weight = 0;", "", "", ""));
+    const struct server *a = server_of(next, "x", "a")->live;
+    ck_assert_uint_eq(server_weight(a), 0);
+    ck_assert_uint_eq(server_max_connections(a), 0);
+    ck_assert_int_eq(server_state(a), SERVER_UNKNOWN);
+    ck_assert_uint_eq(snapshot_find_listener(next, "l")->max_connections, 0);
+    snapshot_unref(next);
+    snapshot_unref(before);
+}
+END_TEST
+
+START_TEST(a_listener_is_in_the_next_process_as_an_operator_left_it)
+{
+    struct snapshot            *before = lived_in(carried_text), *next = next_process(before, carried_text);
+    const struct snap_listener *l = snapshot_find_listener(next, "l");
+    struct addr                 client;
+    struct source               source;
+    ck_assert_uint_eq(l->max_connections, 7);
+    ck_assert_uint_eq(l->next_aged_ns, 12345);
+    ck_assert_int_eq(l->state, LISTENER_OPEN);
+    ck_assert_int_eq(snapshot_find_listener(next, "m")->state, LISTENER_PAUSED);
+    ck_assert_int_eq(snapshot_find_listener(next, "n")->state, LISTENER_STOPPED);
+    ck_assert(addr_parse_ip("192.0.2.1", &client));
+    ck_assert(sources_find(l->sources, &client, clock_mono_ms(), &source));
+    ck_assert_uint_eq(source.connections_ever, 1);
+    ck_assert_uint_eq(source.connections, 0);
+    snapshot_unref(before);
+    snapshot_unref(next);
+}
+END_TEST
+
+/* Each byte of each record in turn is another one: the record is understood or refused, and all stays usable. */
+START_TEST(no_record_that_is_damaged_does_harm)
+{
+    struct snapshot    *before = lived_in(carried_text), *next = live_from(carried_text);
+    struct image_writer image = image_start();
+    struct image_record record;
+    struct lease        lease;
+    snapshot_carry_servers(before, &image);
+    snapshot_carry_listeners(before, &image);
+    struct image_reader r = image_reread(&image);
+    while (image_next(&r, &record)) {
+        for (size_t i = 0; i < record.fields.len; i++) {
+            uint8_t      *at = image.at + (record.fields.ptr + i - image.at);
+            const uint8_t was = *at;
+            struct err    err = {0};
+            *at = (uint8_t)(was + 1 + i % 255);
+            if (!snapshot_adopt_server(next, &record, &err) || !snapshot_adopt_listener(next, &record, &err))
+                ck_assert_str_ne(err.text, "");
+            for (size_t b = 0; b < next->conf->n_backends; b++) {
+                struct pool_waiter waiter = {0};
+                if (pool_pick(next->backends[b].pool, 0, &waiter, &lease) == PICK_OK)
+                    ck_assert(!pool_release(next->backends[b].pool, &lease));
+                pool_leave(next->backends[b].pool, 0, &waiter);
+            }
+            *at = was;
+        }
+    }
+    image_drop(&image);
+    snapshot_unref(before);
+    snapshot_unref(next);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("snapshot");
@@ -266,6 +461,11 @@ int main(void)
     tcase_add_loop_test(tc, a_failure_names_the_section_and_leaves_the_configuration_to_its_owner, 0, 2);
     tcase_add_test(tc, a_certificate_that_has_expired_is_warned_of_and_serves);
     tcase_add_loop_test(tc, the_verdict_asks_all_or_any_of_the_backends_in_use, 0, 2);
+    tcase_add_test(tc, a_server_is_in_the_next_process_what_it_was);
+    tcase_add_test(tc, what_the_file_says_otherwise_than_before_counts_and_the_rest_stays);
+    tcase_add_test(tc, where_the_file_alone_says_it_a_new_file_is_followed);
+    tcase_add_test(tc, a_listener_is_in_the_next_process_as_an_operator_left_it);
+    tcase_add_test(tc, no_record_that_is_damaged_does_harm);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
 }

@@ -448,6 +448,90 @@ START_TEST(a_new_source_that_comes_to_all_threads_at_once_is_one_source)
 }
 END_TEST
 
+/* ---- from one process to the next ---- */
+
+/* What t shows, in a table of another key. */
+static struct sources *recalled(const struct sources *t, uint64_t now_ms)
+{
+    static const uint8_t other[SIPHASH_KEY_BYTES] = "another key.....";
+    struct sources      *next = sources_new(sources_size(t), other);
+    struct source_past   past;
+    for (uint32_t place = 1; place <= sources_size(t); place++) {
+        if (sources_past(t, place, now_ms, &past))
+            sources_recall(next, &past, now_ms);
+    }
+    return next;
+}
+
+START_TEST(a_source_is_known_in_the_next_process_and_its_connections_come_by_themselves)
+{
+    struct sources            *t = table_of(64);
+    const struct source_limits one = {.connections = 1}, two_a_second = {.rate = 2};
+    struct addr                a = at("192.0.2.1"), b = at("2001:db8::1"), gone = at("192.0.2.9");
+    uint32_t                   none;
+    come_and_go(t, gone, START);
+    uint32_t place = let_in(t, a, START + 40 * 1000);
+    ck_assert_int_eq(take(t, a, one, START + 40 * 1000, &none), SOURCE_TOO_MANY);
+    come_and_go(t, b, START + 40 * 1000);
+    come_and_go(t, b, START + 40 * 1000);
+    struct sources *next = recalled(t, START + 40 * 1000 + 100);
+    ck_assert(!knows(next, gone, START + 40 * 1000 + 100));
+    struct source s = found(next, a, START + 40 * 1000 + 100);
+    ck_assert_uint_eq(s.connections, 0);
+    ck_assert_uint_eq(s.connections_ever, 1);
+    ck_assert_uint_eq(s.refused, 1);
+    ck_assert_uint_eq(s.expires_ms, SOURCES_SILENT_MS - 100);
+    ck_assert_int_eq(take(next, b, two_a_second, START + 40 * 1000 + 100, &none), SOURCE_TOO_FAST);
+    sources_give(t, place, START + 40 * 1000);
+    place = sources_resume(next, &a, START + 40 * 1000 + 200);
+    ck_assert_uint_eq(place, s.place);
+    s = found(next, a, START + 40 * 1000 + 200);
+    ck_assert_uint_eq(s.connections, 1);
+    ck_assert_uint_eq(s.connections_ever, 1);
+    ck_assert_int_eq(take(next, a, one, START + 41 * 1000, &none), SOURCE_TOO_MANY);
+    sources_give(next, place, START + 42 * 1000);
+    ck_assert_uint_eq(found(next, a, START + 42 * 1000).connections, 0);
+    sources_unref(t);
+    sources_unref(next);
+}
+END_TEST
+
+START_TEST(a_connection_comes_over_even_where_its_source_is_not_known)
+{
+    struct sources *t = table_of(SOURCES_BUCKET);
+    struct addr     a = at("192.0.2.1");
+    uint32_t        place = sources_resume(t, &a, START);
+    ck_assert_uint_ne(place, 0);
+    ck_assert_uint_eq(sources_resume(t, &a, START), place);
+    ck_assert_uint_eq(found(t, a, START).connections, 2);
+    ck_assert_uint_eq(found(t, a, START).connections_ever, 0);
+    for (uint32_t i = 1; i < SOURCES_BUCKET; i++)
+        (void)let_in(t, nth(i), START);
+    a = at("192.0.2.2");
+    ck_assert_uint_eq(sources_resume(t, &a, START), 0); /* no place */
+    sources_unref(t);
+}
+END_TEST
+
+START_TEST(a_past_of_nobody_or_of_tomorrow_does_no_harm)
+{
+    struct sources    *t = table_of(SOURCES_BUCKET);
+    struct source_past past = {.connections_ever = UINT32_MAX, .refused = UINT32_MAX, .changed_ms = UINT64_MAX};
+    past.rate.word = UINT64_MAX;
+    sources_recall(t, &past, START);
+    ck_assert_uint_eq(used(t, START), 0);
+    for (uint32_t i = 0; i < 2 * SOURCES_BUCKET; i++) {
+        past.address = nth(i);
+        sources_recall(t, &past, START);
+    }
+    ck_assert_uint_eq(used(t, START), SOURCES_BUCKET);
+    ck_assert_uint_eq(found(t, nth(0), START).connections_ever, UINT32_MAX);
+    come_and_go(t, nth(0), START + 1);
+    ck_assert_uint_eq(found(t, nth(0), START + 1).connections_ever, UINT32_MAX);
+    sources_unref(t);
+}
+END_TEST
+
 TCase *sources_tcase(void)
 {
     TCase *tc = tcase_create("sources");
@@ -467,5 +551,8 @@ TCase *sources_tcase(void)
     tcase_add_test(tc, many_threads_never_hold_more_than_the_limit_of_a_source);
     tcase_add_test(tc, places_change_hands_among_threads_and_none_is_lost);
     tcase_add_test(tc, a_new_source_that_comes_to_all_threads_at_once_is_one_source);
+    tcase_add_test(tc, a_source_is_known_in_the_next_process_and_its_connections_come_by_themselves);
+    tcase_add_test(tc, a_connection_comes_over_even_where_its_source_is_not_known);
+    tcase_add_test(tc, a_past_of_nobody_or_of_tomorrow_does_no_harm);
     return tc;
 }
