@@ -5,43 +5,9 @@
 
 #include "base/clock.h"
 #include "health/announce.h"
+#include "health/checked.h"
 #include "upstream/pool.h"
 #include "upstream/server.h"
-
-struct checked_backend;
-
-struct checked_server {
-    struct health            *health;
-    struct checked_backend   *backend;
-    struct server            *live;
-    const struct conf_server *conf;
-    struct probe             *probe;                 /* owned; NULL: checks are off */
-    char                      host[SERVER_HOST_MAX]; /* the name that the probe expects */
-    ev_timer                  next;
-    uint64_t                  started_ms; /* the last check */
-    uint64_t                  due_ms;     /* the next check, unless one is running */
-    double                    first_wait; /* between the first two checks, as a share of the interval */
-    bool                      doubted;    /* sessions' failures have counted since the last check */
-    struct health_report      report;
-};
-
-struct checked_backend {
-    const struct conf_backend *conf;
-    struct pool               *pool;
-    struct checked_server     *servers; /* conf->n_servers of them, inside health->servers */
-    bool                       is_up, is_known;
-    struct health_history      history;
-};
-
-struct health {
-    struct ev_loop         *loop;
-    struct snapshot        *snap; /* one reference */
-    struct log             *log;
-    struct health_listener  listener;
-    size_t                  n_backends, n_servers;
-    struct checked_backend *backends; /* owned */
-    struct checked_server  *servers;  /* owned; of all backends */
-};
 
 static void history_change(struct health_history *history, bool down, bool was_up)
 {
@@ -304,23 +270,38 @@ static uint32_t level_now(const struct checked_server *s)
     }
 }
 
-static bool asks_the_same(const struct checked_server *s, const struct checked_server *was)
+static bool asked_the_same(const struct checked_server *s, const struct check_past *was)
 {
-    const struct conf_check *now = &s->backend->conf->check, *old = &was->backend->conf->check;
-    return now->type == old->type && now->rise == old->rise && now->fall == old->fall &&
-           addr_same(&now->address, &old->address);
+    const struct conf_check *now = &s->backend->conf->check;
+    return now->type == was->type && now->rise == was->rise && now->fall == was->fall &&
+           addr_same(&now->address, &was->address) && was->report.level < now->rise + now->fall;
+}
+
+struct check_past checked_past(const struct checked_server *s)
+{
+    const struct conf_check *check = &s->backend->conf->check;
+    return (struct check_past){.report = s->report,
+                               .started_ms = s->started_ms,
+                               .due_ms = s->due_ms,
+                               .is_spread = s->first_wait >= 1,
+                               .doubted = s->doubted,
+                               .at = server_address(s->live),
+                               .type = check->type,
+                               .rise = check->rise,
+                               .fall = check->fall,
+                               .address = check->address};
 }
 
 /* A check that was under way begins anew; one that was due is not put off by a configuration that comes often. */
-static void server_go_on(struct checked_server *s, const struct checked_server *was)
+static void server_go_on(struct checked_server *s, const struct check_past *was)
 {
     struct probe_result none = s->report.last;
-    bool                same = asks_the_same(s, was), checked = s->report.checked;
+    bool                same = asked_the_same(s, was), checked = s->report.checked;
     s->report = was->report;
     s->report.running = false;
     s->report.checked = checked;
     s->started_ms = was->started_ms;
-    s->first_wait = was->first_wait;
+    s->first_wait = was->is_spread ? 1 : s->first_wait;
     s->doubted = was->doubted;
     if (checked != was->report.checked)
         s->report.last = none;
@@ -345,21 +326,43 @@ static void backend_go_on(struct checked_backend *b, const struct health *before
     }
 }
 
+static void server_begin(struct checked_server *s, const struct health *before)
+{
+    const struct checked_server *was = find_same(before, s->live);
+    if (was != NULL) {
+        const struct check_past past = checked_past(was);
+        server_go_on(s, &past);
+    } else if (s->past != NULL) {
+        server_go_on(s, s->past);
+    } else if (is_checked(s)) {
+        schedule(s, 0);
+    }
+}
+
+/* Where it is now, the configuration of this process says. */
+static void forget_past(struct checked_server *s)
+{
+    if (s->past == NULL)
+        return;
+    const struct addr was = s->past->at, is = server_address(s->live);
+    free(s->past);
+    s->past = NULL;
+    if (!addr_same(&was, &is))
+        health_address_changed(s->health, (size_t)(s->backend - s->health->backends), (size_t)(s - s->backend->servers),
+                               &was, "upgrade");
+}
+
 void health_begin(struct health *h, struct health *before)
 {
-    for (size_t i = 0; i < h->n_servers; i++) {
-        struct checked_server       *s = &h->servers[i];
-        const struct checked_server *was = find_same(before, s->live);
-        if (was != NULL)
-            server_go_on(s, was);
-        else if (is_checked(s))
-            schedule(s, 0);
-    }
+    for (size_t i = 0; i < h->n_servers; i++)
+        server_begin(&h->servers[i], before);
     for (size_t i = 0; i < h->n_backends; i++) {
         backend_go_on(&h->backends[i], before);
-        if (before != NULL) /* servers may have come or gone */
+        if (before != NULL || h->is_adopted) /* servers may have come or gone */
             backend_review(&h->backends[i], h->log);
     }
+    for (size_t i = 0; i < h->n_servers; i++)
+        forget_past(&h->servers[i]);
 }
 
 struct health *health_new(struct ev_loop *loop, struct snapshot *snap, struct log *log, struct health_listener listener)
@@ -389,6 +392,7 @@ void health_free(struct health *h)
     for (size_t i = 0; i < h->n_servers; i++) {
         ev_timer_stop(h->loop, &h->servers[i].next);
         probe_free(h->servers[i].probe);
+        free(h->servers[i].past);
     }
     free(h->servers);
     free(h->backends);

@@ -5,6 +5,7 @@
 #include <ev.h>
 
 #include "base/command.h"
+#include "base/image.h"
 #include "base/log.h"
 #include "health/probe.h"
 #include "snapshot/snapshot.h"
@@ -48,6 +49,13 @@ struct health *health_new(struct ev_loop *loop, struct snapshot *snap, struct lo
 void health_begin(struct health *h, struct health *before);
 /* Servers stay in the state they are in. NULL is fine. */
 void health_free(struct health *h);
+
+/* What checks have found, and when the next one is due, for an upgrade; backends' histories too. */
+void health_carry(const struct health *h, struct image_writer *w);
+/* Between health_new() and health_begin(), whose `before` is NULL then; servers are in the state that they were carried
+ * with already. One that is known goes on as on reload; records of other rooms and of names that are not there are left
+ * alone. False: the record is not to be understood; *err says why. */
+bool health_adopt(struct health *h, const struct image_record *record, struct err *err) MUST_CHECK;
 
 /* Sessions could not connect (server_note_failure()). For their server that is one failed check, however many they were
  * until the next check has answered, and that comes at once, but not within fast_interval of the one before. So a storm

@@ -12,7 +12,7 @@
 #include "conf/model.h"
 #include "tls/context.h"
 
-/* HAProxy's names and meanings. */
+/* HAProxy's names and meanings. The numbers last: images have them. */
 enum probe_status {
     PROBE_UNK,     /* not checked at all */
     PROBE_INI,     /* no check has answered yet */

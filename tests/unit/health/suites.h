@@ -8,5 +8,6 @@ TCase *connect_tests(void);
 TCase *dialogue_tests(void);
 TCase *tls_tests(void);
 TCase *state_tests(void);
+TCase *carry_tests(void);
 
 #endif

@@ -11,5 +11,6 @@ int main(void)
     suite_add_tcase(suite, dialogue_tests());
     suite_add_tcase(suite, tls_tests());
     suite_add_tcase(suite, state_tests());
+    suite_add_tcase(suite, carry_tests());
     return unit_run(suite);
 }
