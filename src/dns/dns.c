@@ -7,54 +7,7 @@
 
 #include "base/clock.h"
 #include "base/macros.h"
-#include "dns/slots.h"
-
-/* A name that is asked for again and again. */
-struct lookup {
-    struct dns              *dns;
-    const char              *name; /* in memory that outlives the lookup */
-    ev_timer                 next;
-    bool                     is_service;
-    bool                     is_wanted;
-    bool                     is_asking;
-    bool                     is_outdated; /* the answer that is awaited is about another name */
-    struct standing          standing;
-    struct resolver_question question;
-    void (*answered)(struct lookup *lookup, const struct resolver_answer *answer, bool lost);
-};
-
-/* A server whose address DNS knows. */
-struct site {
-    struct lookup  lookup; /* of its host; a target whose address comes with the SRV record needs none */
-    struct server *live;
-    size_t         backend, server;    /* indices in the snapshot */
-    char           host[DNS_NAME_MAX]; /* "": an SRV record's slot without a target */
-    uint16_t       port;
-    struct addr    at;     /* as DNS last gave it; not set: it did not */
-    uint32_t       weight; /* as DNS last gave it; 0: it did not */
-};
-
-/* An SRV record, and the servers that it stands for. */
-struct service {
-    struct lookup             lookup;
-    const struct conf_server *conf; /* of the first slot */
-    struct slot               slots[CONF_SRV_SLOTS];
-    struct site              *sites; /* CONF_SRV_SLOTS of them, inside dns->sites */
-    uint64_t                  n_answers;
-    bool                      is_overfull;
-};
-
-struct dns {
-    struct ev_loop     *loop;
-    struct snapshot    *snap; /* one reference */
-    struct log         *log;
-    struct dns_listener listener;
-    struct resolver    *resolver; /* owned; NULL: there are no names */
-    struct site        *sites;    /* owned; those of services too */
-    size_t              n_sites;
-    struct service     *services; /* owned */
-    size_t              n_services;
-};
+#include "dns/kept.h"
 
 /* ---- lookups ---- */
 
@@ -165,17 +118,22 @@ static void site_answered(struct lookup *l, const struct resolver_answer *answer
 
 /* ---- services ---- */
 
+void site_identify(const struct site *site)
+{
+    char identity[DNS_NAME_MAX + 8];
+    (void)snprintf(identity, sizeof identity, "%s:%u", site->host, site->port);
+    server_set_identity(site->live, identity);
+}
+
 /* Another target, or "" for none: nothing is known of where it is. */
 static void site_rename(struct site *site, const char *host, uint16_t port)
 {
     static const struct addr nowhere;
-    char                     identity[DNS_NAME_MAX + 8];
     site_leave(site);
     (void)snprintf(site->host, sizeof site->host, "%s", host);
     site->port = port;
     site->weight = 0;
-    (void)snprintf(identity, sizeof identity, "%s:%u", host, port);
-    server_set_identity(site->live, identity);
+    site_identify(site);
     if (!server_has_address(site->live)) /* else an operator knows better */
         server_set_location(site->live, &nowhere, site->host);
 }
@@ -398,7 +356,7 @@ void dns_begin(struct dns *dns, const struct dns *before)
 {
     for (size_t i = 0; i < dns->n_sites; i++) {
         struct site *site = &dns->sites[i];
-        if (!site_go_on(site, before))
+        if (!site_go_on(site, before) && !site->is_adopted)
             site_begin_anew(site);
         if (!is_srv(conf_of(dns, site)))
             lookup_begin(&site->lookup);

@@ -8,6 +8,7 @@
 
 #include "base/command.h"
 #include "base/err.h"
+#include "base/image.h"
 #include "base/log.h"
 #include "dns/resolver.h"
 #include "snapshot/snapshot.h"
@@ -30,6 +31,14 @@ struct dns *dns_new(struct ev_loop *loop, struct snapshot *snap, struct log *log
 void dns_begin(struct dns *dns, const struct dns *before);
 /* Servers stay where they are. NULL is fine. */
 void dns_free(struct dns *dns);
+
+/* What DNS has said, for an upgrade: names are asked for again, but servers stay where they are meanwhile, and targets
+ * of SRV records on the servers that they have. */
+void dns_carry(const struct dns *dns, struct image_writer *w);
+/* Between dns_new() and dns_begin(), whose `before` is NULL then; servers have the addresses that they were carried
+ * with already. Records of other rooms, and of servers that are not there or look up another name, are left alone.
+ * False: the record is not to be understood; *err says why. */
+bool dns_adopt(struct dns *dns, const struct image_record *record, struct err *err) MUST_CHECK;
 
 struct dns_figures {
     size_t                 names;   /* that are looked up */

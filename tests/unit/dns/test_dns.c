@@ -1,11 +1,15 @@
-/* Unit tests of room dns/: what follows from answers. */
+/* Unit tests of room dns/: what follows from answers, and what the next process knows of them. */
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/macros.h"
+#include "conf/load.h"
 #include "dns/answer.h"
+#include "dns/dns.h"
 #include "dns/slots.h"
+#include "snapshot/carry.h"
+#include "support/image.h"
 #include "support/unit.h"
 
 static struct addr ip(const char *text)
@@ -233,6 +237,236 @@ START_TEST(weights_keep_their_proportion)
 }
 END_TEST
 
+/* ---- from one process to the next ---- */
+
+/* A process with names, all but the loop's turning. */
+static struct {
+    struct ev_loop     *loop;
+    struct log_settings log_settings;
+    struct log          log;
+    struct tls_tickets *tickets;
+    struct stats       *stats;
+    struct snapshot    *snap;
+    struct dns         *dns;
+    unsigned            n_moves; /* that its listener was told of */
+} p;
+
+static void count_move(void *user, size_t backend, size_t server, const struct addr *was, const char *by)
+{
+    (void)user, (void)backend, (void)server, (void)was, (void)by;
+    p.n_moves++;
+}
+
+static void count_weight(void *user, size_t backend, size_t server)
+{
+    (void)user, (void)backend, (void)server;
+}
+
+static const char names_conf[] =
+    "resolver: { servers = [ \"127.0.0.1:1\" ]; };\n"
+    "backends = ( { name = \"out\"; servers = ( { name = \"h\"; address = \"emqx.test:1883\"; },\n"
+    "                                         { name = \"s\"; address = \"srv:_mqtt._tcp.emqx.test\"; } ); } );\n"
+    "listeners = ( { name = \"l\"; bind = \"127.0.0.1:0\"; protocol = \"tcp\"; backend = \"out\"; } );\n";
+
+static void process_begin(const char *text)
+{
+    struct err         err = {0};
+    struct conf_errors errors = {0};
+    struct conf       *conf = conf_load_text("test.conf", text, &errors);
+    ck_assert_msg(conf != NULL, "%s", errors.list != NULL ? errors.list->text : "out of memory");
+    memset(&p, 0, sizeof p);
+    p.loop = ev_loop_new(EVFLAG_AUTO);
+    p.log_settings = (struct log_settings){.level = LEVEL_ERROR, .wake_fd = -1};
+    p.log.settings = &p.log_settings;
+    p.tickets = tls_tickets_new(&err);
+    p.stats = stats_new(1);
+    p.snap = snapshot_build(conf, NULL, p.stats, p.tickets, &p.log, &err);
+    ck_assert_msg(p.snap != NULL, "%s", err.text);
+    conf_unref(conf);
+}
+
+static void process_resolve(void)
+{
+    struct err err = {0};
+    p.dns = dns_new(p.loop, p.snap, &p.log, (struct dns_listener){count_move, count_weight, NULL}, &err);
+    ck_assert_msg(p.dns != NULL, "%s", err.text);
+}
+
+static void process_end(void)
+{
+    dns_free(p.dns);
+    snapshot_unref(p.snap);
+    stats_free(p.stats);
+    tls_tickets_free(p.tickets);
+    ev_loop_destroy(p.loop);
+}
+
+/* What a process writes whose DNS has said that h is 10.0.0.1, and that the second slot of s is the target
+ * b.emqx.test:1884 at 10.0.0.2. By the numbers that images have. */
+struct place {
+    struct slice backend, server, asked;
+    uint16_t     asked_port, port;
+    char         host[DNS_NAME_MAX];
+    struct addr  at;
+    uint32_t     weight;
+    struct slot  slot;
+};
+static const struct image_field slot_fields[] = {
+    IMAGE_FIELD(1, IMAGE_TEXT, struct slot, host),
+    IMAGE_FIELD(2, IMAGE_UINT, struct slot, port),
+    IMAGE_FIELD(3, IMAGE_BOOL, struct slot, is_taken),
+    IMAGE_FIELD(6, IMAGE_UINT, struct slot, seen),
+};
+static const struct image_kind  slot_kind = {"slot", 0, slot_fields, ARRAY_LEN(slot_fields)};
+static const struct image_field place_fields[] = {
+    IMAGE_FIELD(1, IMAGE_SLICE, struct place, backend),    IMAGE_FIELD(2, IMAGE_SLICE, struct place, server),
+    IMAGE_FIELD(3, IMAGE_SLICE, struct place, asked),      IMAGE_FIELD(4, IMAGE_UINT, struct place, asked_port),
+    IMAGE_FIELD(5, IMAGE_TEXT, struct place, host),        IMAGE_FIELD(6, IMAGE_UINT, struct place, port),
+    IMAGE_FIELD(7, IMAGE_ADDR, struct place, at),          IMAGE_FIELD(8, IMAGE_UINT, struct place, weight),
+    IMAGE_FIELD_GROUP(10, &slot_kind, struct place, slot),
+};
+static const struct image_kind place_kind = {"place", IMAGE_PLACE, place_fields, ARRAY_LEN(place_fields)};
+
+static struct server *live_of(size_t i)
+{
+    return p.snap->backends[0].servers[i].live;
+}
+
+static struct addr addr_at(const char *text, uint16_t port)
+{
+    struct addr at = ip(text);
+    addr_set_port(&at, port);
+    return at;
+}
+
+static void write_places(struct image_writer *w)
+{
+    struct place h = {.backend = slice_str("out"),
+                      .server = slice_str("h"),
+                      .asked = slice_str("emqx.test"),
+                      .asked_port = 1883,
+                      .host = "emqx.test",
+                      .port = 1883,
+                      .at = addr_at("10.0.0.1", 1883)};
+    struct place s = {.backend = slice_str("out"),
+                      .server = slice_str("s2"),
+                      .asked = slice_str("_mqtt._tcp.emqx.test"),
+                      .host = "b.emqx.test",
+                      .port = 1884,
+                      .at = addr_at("10.0.0.2", 1884),
+                      .weight = 256,
+                      .slot = {.host = "b.emqx.test", .port = 1884, .is_taken = true, .seen = 3}};
+    server_set_location(live_of(0), &h.at, "emqx.test");
+    server_set_location(live_of(2), &s.at, "b.emqx.test");
+    snapshot_carry_servers(p.snap, w);
+    image_put(w, &place_kind, &h);
+    image_put(w, &place_kind, &s);
+}
+
+static void process_adopt(struct image_writer *w)
+{
+    struct image_reader r = image_reread(w);
+    struct image_record record;
+    struct err          err = {0};
+    while (image_next(&r, &record))
+        ck_assert_msg(snapshot_adopt_server(p.snap, &record, &err), "%s", err.text);
+    process_resolve();
+    r = image_reread(w);
+    while (image_next(&r, &record))
+        ck_assert_msg(dns_adopt(p.dns, &record, &err), "%s", err.text);
+    dns_begin(p.dns, NULL);
+}
+
+static void assert_at(size_t server, const char *expected)
+{
+    const struct addr at = server_address(live_of(server));
+    char              text[ADDR_TEXT_MAX];
+    ck_assert_str_eq(addr_format(&at, text), expected);
+}
+
+static void assert_resolvers(const char *expected)
+{
+    struct command_call call = {.argc = 0};
+    (void)dns_commands[0].run(p.dns, &call);
+    ck_assert_msg(strstr(call.out.at, expected) != NULL, "%s", call.out.at);
+    text_fini(&call.out);
+}
+
+START_TEST(servers_stay_where_dns_put_them_and_targets_on_their_slots)
+{
+    struct image_writer first = image_start(), second = image_start();
+    process_begin(names_conf);
+    write_places(&first);
+    process_end();
+    process_begin(names_conf);
+    process_adopt(&first);
+    snapshot_carry_servers(p.snap, &second); /* and so on, from the one after that */
+    dns_carry(p.dns, &second);
+    const uint64_t identity = server_identity(live_of(2)), of_name = server_identity(live_of(1));
+    process_end();
+    process_begin(names_conf);
+    ck_assert_uint_ne(server_identity(live_of(2)), identity);
+    process_adopt(&second);
+    assert_at(0, "10.0.0.1:1883");
+    assert_at(2, "10.0.0.2:1884");
+    ck_assert_uint_eq(p.n_moves, 0);
+    ck_assert_uint_eq(server_identity(live_of(2)), identity);
+    ck_assert_uint_eq(server_identity(live_of(1)), of_name);
+    assert_resolvers("name emqx.test, out/h: 10.0.0.1:1883\n");
+    assert_resolvers("name _mqtt._tcp.emqx.test, out/s1: 1 targets\n");
+    process_end();
+    image_drop(&first);
+    image_drop(&second);
+}
+END_TEST
+
+START_TEST(where_another_name_is_looked_up_nothing_is_known)
+{
+    struct image_writer image = image_start();
+    char                text[sizeof names_conf];
+    process_begin(names_conf);
+    write_places(&image);
+    process_end();
+    memcpy(text, names_conf, sizeof text);
+    for (char *at = text; (at = strstr(at, "emqx.test")) != NULL;)
+        memcpy(at, "xmqe", 4);
+    process_begin(text);
+    process_adopt(&image);
+    assert_at(0, "-");
+    assert_at(2, "-");
+    assert_resolvers("name xmqe.test, out/h: -\n");
+    assert_resolvers("out/s1: 0 targets\n");
+    process_end();
+    image_drop(&image);
+}
+END_TEST
+
+START_TEST(no_record_of_dns_that_is_damaged_does_harm)
+{
+    struct image_writer image = image_start();
+    struct image_record record;
+    process_begin(names_conf);
+    write_places(&image);
+    process_resolve();
+    struct image_reader r = image_reread(&image);
+    while (image_next(&r, &record)) {
+        for (size_t i = 0; i < record.fields.len; i++) {
+            uint8_t      *at = image.at + (record.fields.ptr + i - image.at);
+            const uint8_t was = *at;
+            struct err    err = {0};
+            *at = (uint8_t)(was + 1 + i % 255);
+            if (!dns_adopt(p.dns, &record, &err))
+                ck_assert_str_ne(err.text, "");
+            assert_resolvers("out/s1: ");
+            *at = was;
+        }
+    }
+    dns_begin(p.dns, NULL);
+    process_end();
+    image_drop(&image);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("dns");
@@ -250,7 +484,12 @@ int main(void)
     tcase_add_test(places, a_target_named_twice_has_one_slot_and_another_port_is_another);
     tcase_add_test(places, the_lowest_priority_is_used_and_the_others_are_backups);
     tcase_add_test(places, weights_keep_their_proportion);
+    TCase *carry = tcase_create("carry");
+    tcase_add_test(carry, servers_stay_where_dns_put_them_and_targets_on_their_slots);
+    tcase_add_test(carry, where_another_name_is_looked_up_nothing_is_known);
+    tcase_add_test(carry, no_record_of_dns_that_is_damaged_does_harm);
     suite_add_tcase(suite, answers);
+    suite_add_tcase(suite, carry);
     suite_add_tcase(suite, places);
     return unit_run(suite);
 }
