@@ -179,7 +179,8 @@ static void start_watchers(struct process *p)
     ev_async_init(&p->server_failed, on_server_failed);
     p->server_failed.data = p;
     ev_async_start(p->loop, &p->server_failed);
-    ev_timer_init(&p->rotate_tickets, on_rotate_tickets, TICKET_ROTATE_MS / 1e3, TICKET_ROTATE_MS / 1e3);
+    ev_timer_init(&p->rotate_tickets, on_rotate_tickets, (double)tls_tickets_due_in_ms(p->tickets) / 1e3,
+                  TICKET_ROTATE_MS / 1e3);
     p->rotate_tickets.data = p;
     ev_timer_start(p->loop, &p->rotate_tickets);
     ev_timer_init(&p->look_at_files, on_look_at_files, FILES_LOOK_S, FILES_LOOK_S);

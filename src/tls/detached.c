@@ -62,7 +62,7 @@ struct detached *detached_new(struct tls_worker *worker, const struct tls_facts 
     return d;
 }
 
-static const char *kept_text(const struct detached *d, int which)
+const char *detached_text(const struct detached *d, int which)
 {
     const char *at = d->texts;
     while (which-- > 0)
@@ -73,12 +73,12 @@ static const char *kept_text(const struct detached *d, int which)
 void detached_facts(const struct detached *d, struct tls_facts *out)
 {
     out->version = d->record.version == TLS_VERSION_1_3 ? "TLSv1.3" : "TLSv1.2";
-    out->cipher = kept_text(d, KEPT_CIPHER);
-    (void)stpcpy(out->sni, kept_text(d, KEPT_SNI));
-    (void)stpcpy(out->alpn, kept_text(d, KEPT_ALPN));
-    (void)stpcpy(out->peer_cn, kept_text(d, KEPT_CN));
-    (void)stpcpy(out->cert_sig_alg, kept_text(d, KEPT_SIG_ALG));
-    (void)stpcpy(out->cert_key_alg, kept_text(d, KEPT_KEY_ALG));
+    out->cipher = detached_text(d, KEPT_CIPHER);
+    (void)stpcpy(out->sni, detached_text(d, KEPT_SNI));
+    (void)stpcpy(out->alpn, detached_text(d, KEPT_ALPN));
+    (void)stpcpy(out->peer_cn, detached_text(d, KEPT_CN));
+    (void)stpcpy(out->cert_sig_alg, detached_text(d, KEPT_SIG_ALG));
+    (void)stpcpy(out->cert_key_alg, detached_text(d, KEPT_KEY_ALG));
     out->has_peer_cert = d->has_peer_cert;
     out->peer_cert_in_connection = d->peer_cert_in_connection;
     out->peer_verified = d->peer_verified;

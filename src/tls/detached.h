@@ -1,5 +1,5 @@
-/* tls/detached.h: a TLS connection without OpenSSL's; for handover.c, which makes it, and detached.c, where it lives.
- */
+/* tls/detached.h: a TLS connection without OpenSSL's; for handover.c, which makes it, detached.c, where it lives, and
+ * carry.c, which writes it down. */
 #ifndef MQGATE_TLS_DETACHED_H
 #define MQGATE_TLS_DETACHED_H
 
@@ -31,5 +31,7 @@ struct detached {
 
 /* All set but for the record layer's keys. NULL when memory is out. */
 struct detached *detached_new(struct tls_worker *worker, const struct tls_facts *facts);
+/* One of KEPT_TEXTS. */
+const char *detached_text(const struct detached *d, int which);
 
 #endif

@@ -1,5 +1,6 @@
 #include "tls/ticket.h"
 
+#include <assert.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "tls/live.h"
 #include "tls/reason.h"
 
@@ -19,10 +21,11 @@ struct ticket_key {
 };
 
 struct tls_tickets {
-    CRYPTO_RWLOCK    *lock;   /* over n_keys and keys; held for microseconds, in handshakes only */
+    CRYPTO_RWLOCK    *lock;   /* over what is below but cipher; held for microseconds, in handshakes only */
     EVP_CIPHER       *cipher; /* looked up once; OpenSSL's own lookup takes a lock for each handshake */
     unsigned          n_keys;
     struct ticket_key keys[TICKET_KEYS_KEPT]; /* newest first */
+    uint64_t          due_ms;                 /* when the next one is, on clock_mono_ms() */
 };
 
 struct tls_tickets *tls_tickets_new(struct err *err)
@@ -70,10 +73,107 @@ int tls_tickets_rotate(struct tls_tickets *tickets, struct err *err)
     tickets->keys[0] = fresh; /* the oldest is overwritten: no copy of it is left */
     if (tickets->n_keys < TICKET_KEYS_KEPT)
         tickets->n_keys++;
+    tickets->due_ms = clock_mono_ms() + TICKET_ROTATE_MS;
     (void)CRYPTO_THREAD_unlock(tickets->lock);
     OPENSSL_cleanse(&fresh, sizeof fresh);
     return 0;
 }
+
+/* ---- from one process to the next ---- */
+
+struct key_image {
+    struct slice name, cipher_key, mac_key; /* as in struct ticket_key; borrowed */
+};
+
+struct tickets_image {
+    uint64_t         due_in_ms;
+    struct key_image keys[TICKET_KEYS_KEPT]; /* newest first; those that there are not are empty */
+};
+
+static const struct image_field key_fields[] = {IMAGE_FIELD(1, IMAGE_SLICE, struct key_image, name),
+                                                IMAGE_FIELD(2, IMAGE_SLICE, struct key_image, cipher_key),
+                                                IMAGE_FIELD(3, IMAGE_SLICE, struct key_image, mac_key)};
+static const struct image_kind  key_kind = {"ticket key", 0, key_fields, ARRAY_LEN(key_fields)};
+static const struct image_field tickets_fields[] = {IMAGE_FIELD(1, IMAGE_UINT, struct tickets_image, due_in_ms),
+                                                    IMAGE_FIELD_GROUP(2, &key_kind, struct tickets_image, keys[0]),
+                                                    IMAGE_FIELD_GROUP(3, &key_kind, struct tickets_image, keys[1]),
+                                                    IMAGE_FIELD_GROUP(4, &key_kind, struct tickets_image, keys[2])};
+static_assert(ARRAY_LEN(tickets_fields) == 1 + TICKET_KEYS_KEPT, "a field for each key");
+const struct image_kind tickets_image_kind = {"set of ticket keys", IMAGE_TICKETS, tickets_fields,
+                                              ARRAY_LEN(tickets_fields)};
+
+uint64_t tls_tickets_due_in_ms(const struct tls_tickets *tickets)
+{
+    uint64_t now_ms = clock_mono_ms();
+    return tickets->due_ms > now_ms ? tickets->due_ms - now_ms : 0;
+}
+
+void tls_tickets_carry(const struct tls_tickets *tickets, struct image_writer *w)
+{
+    struct tickets_image image = {.due_in_ms = tls_tickets_due_in_ms(tickets)};
+    if (CRYPTO_THREAD_read_lock(tickets->lock) != 1) {
+        w->failed = true;
+        return;
+    }
+    for (unsigned i = 0; i < tickets->n_keys; i++) {
+        const struct ticket_key *key = &tickets->keys[i];
+        image.keys[i] =
+            (struct key_image){slice_of(key->name, sizeof key->name), slice_of(key->cipher_key, sizeof key->cipher_key),
+                               slice_of(key->mac_key, sizeof key->mac_key)};
+    }
+    image_put(w, &tickets_image_kind, &image);
+    (void)CRYPTO_THREAD_unlock(tickets->lock);
+}
+
+static bool key_is_there(const struct key_image *key)
+{
+    return key->name.len > 0 || key->cipher_key.len > 0 || key->mac_key.len > 0;
+}
+
+static bool key_can_be(const struct key_image *from)
+{
+    const struct ticket_key *key = NULL;
+    return from->name.len == sizeof key->name && from->cipher_key.len == sizeof key->cipher_key &&
+           from->mac_key.len == sizeof key->mac_key;
+}
+
+/* How many keys there are; 0 when one of them cannot be. */
+static unsigned count_keys(const struct tickets_image *image)
+{
+    unsigned n = 0;
+    while (n < TICKET_KEYS_KEPT && key_can_be(&image->keys[n]))
+        n++;
+    for (unsigned i = n; i < TICKET_KEYS_KEPT; i++) {
+        if (key_is_there(&image->keys[i]))
+            return 0;
+    }
+    return n;
+}
+
+bool tls_tickets_adopt(struct tls_tickets *tickets, const struct image_record *record, struct err *err)
+{
+    struct tickets_image image;
+    if (!image_take(record, &tickets_image_kind, &image, err))
+        return false;
+    unsigned n = count_keys(&image);
+    if (n == 0 || CRYPTO_THREAD_write_lock(tickets->lock) != 1) {
+        err_set(err, "session tickets: %s", n == 0 ? "the image's keys are none" : "no lock");
+        return false;
+    }
+    OPENSSL_cleanse(tickets->keys, sizeof tickets->keys);
+    for (unsigned i = 0; i < n; i++) {
+        memcpy(tickets->keys[i].name, image.keys[i].name.ptr, sizeof tickets->keys[i].name);
+        memcpy(tickets->keys[i].cipher_key, image.keys[i].cipher_key.ptr, sizeof tickets->keys[i].cipher_key);
+        memcpy(tickets->keys[i].mac_key, image.keys[i].mac_key.ptr, sizeof tickets->keys[i].mac_key);
+    }
+    tickets->n_keys = n;
+    tickets->due_ms =
+        clock_mono_ms() + (image.due_in_ms < TICKET_ROTATE_MS ? image.due_in_ms : (uint64_t)TICKET_ROTATE_MS);
+    (void)CRYPTO_THREAD_unlock(tickets->lock);
+    return true;
+}
+
+/* ---- in handshakes ---- */
 
 static bool set_mac_key(EVP_MAC_CTX *mac, struct ticket_key *key)
 {

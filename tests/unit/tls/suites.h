@@ -8,6 +8,7 @@ TCase *context_tests(void);
 TCase *verify_tests(void);
 TCase *record_tests(void);
 TCase *detach_tests(void);
+TCase *carry_tests(void);
 TCase *stream_tests(void);
 TCase *ws_accept_tests(void);
 

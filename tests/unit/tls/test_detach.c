@@ -6,143 +6,8 @@
 #include <unistd.h>
 
 #include "base/macros.h"
-#include "unit/tls/peers.h"
+#include "unit/tls/duo.h"
 #include "unit/tls/suites.h"
-
-static const struct {
-    int              version;
-    const char      *name;
-    enum tls_carrier carrier;
-} suites[] = {{TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", TLS_DETACHED},
-              {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", TLS_DETACHED},
-              {TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256", TLS_DETACHED},
-              {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256", TLS_DETACHED},
-              {TLS1_2_VERSION, "ECDHE-ECDSA-AES256-GCM-SHA384", TLS_DETACHED},
-              {TLS1_2_VERSION, "ECDHE-ECDSA-CHACHA20-POLY1305", TLS_DETACHED},
-              {TLS1_2_VERSION, "ECDHE-RSA-AES128-GCM-SHA256", TLS_DETACHED},
-              {TLS1_2_VERSION, "ECDHE-RSA-AES256-GCM-SHA384", TLS_DETACHED},
-              {TLS1_2_VERSION, "ECDHE-RSA-CHACHA20-POLY1305", TLS_DETACHED},
-              {TLS1_2_VERSION, "AES128-GCM-SHA256", TLS_DETACHED},
-              {TLS1_2_VERSION, "AES256-GCM-SHA384", TLS_DETACHED},
-              {TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", TLS_KEPT_SUITE},
-              {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-CCM", TLS_KEPT_SUITE},
-              {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA256", TLS_KEPT_SUITE},
-              {TLS1_2_VERSION, "AES128-SHA", TLS_KEPT_SUITE}};
-enum { TLS_1_3 = 0, TLS_1_2 = 3 }; /* a suite of each version */
-
-struct duo {
-    struct tls_worker  *worker;
-    struct tls_tickets *tickets;
-    struct tls_server  *server;
-    struct peer         peer;
-    struct stream       stream;
-};
-
-static void set_suite(struct peer *peer, size_t suite)
-{
-    ck_assert_int_eq(SSL_CTX_set_min_proto_version(peer->ctx, suites[suite].version), 1);
-    ck_assert_int_eq(SSL_CTX_set_max_proto_version(peer->ctx, suites[suite].version), 1);
-    ck_assert_int_eq(suites[suite].version == TLS1_3_VERSION ? SSL_CTX_set_ciphersuites(peer->ctx, suites[suite].name)
-                                                             : SSL_CTX_set_cipher_list(peer->ctx, suites[suite].name),
-                     1);
-}
-
-/* All is ready but the connection. */
-static struct duo duo_make(size_t suite, const char *client_ca)
-{
-    struct err                 err = {""};
-    struct duo                 d = {.worker = tls_worker_new(), .tickets = tls_tickets_new(&err), .peer = peer_new()};
-    struct tls_server_settings settings = server_settings("ec", "rsa", NULL);
-    static const char *const   alpn[] = {"mqtt"};
-    settings.detach = true;
-    settings.tickets = d.tickets;
-    settings.ciphers = "ALL";
-    settings.ciphersuites = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:"
-                            "TLS_AES_128_CCM_SHA256";
-    settings.alpn = alpn;
-    settings.n_alpn = 1;
-    if (client_ca != NULL) {
-        settings.client_ca = client_ca;
-        settings.verify = TLS_VERIFY_REQUIRED;
-    }
-    d.server = server_from(&settings);
-    ck_assert_int_eq(SSL_CTX_set_alpn_protos(d.peer.ctx, (const unsigned char *)"\4mqtt", 5), 0);
-    set_suite(&d.peer, suite);
-    return d;
-}
-
-static void duo_meet(struct duo *d, enum tls_carrier expected)
-{
-    d->stream = peer_join(&d->peer, d->server, "a.example");
-    ck_assert_int_eq(stream_detach(&d->stream, d->worker), expected);
-}
-
-static struct duo duo_join(size_t suite)
-{
-    struct duo d = duo_make(suite, NULL);
-    duo_meet(&d, TLS_DETACHED);
-    return d;
-}
-
-static void duo_end(struct duo *d)
-{
-    ck_assert_uint_eq(ERR_peek_error(), 0);
-    peer_free(&d->peer);
-    tls_server_free(d->server);
-    tls_tickets_free(d->tickets);
-    tls_worker_free(d->worker);
-}
-
-static void duo_part(struct duo *d)
-{
-    peer_hang_up(&d->peer, &d->stream);
-    duo_end(d);
-}
-
-/* len bytes to the peer, and what it got. */
-static void say(struct duo *d, const uint8_t *bytes, size_t len)
-{
-    static uint8_t got[20000];
-    size_t         sent = 0, n, back = 0;
-    while (back < len) {
-        if (sent < len) {
-            enum io how = stream_write(&d->stream, slice_of(bytes + sent, len - sent), &n);
-            ck_assert(how == IO_OK || how == IO_WANT_WRITE);
-            sent += n;
-        }
-        peer_pump(&d->peer);
-        int r = SSL_read(d->peer.ssl, got + back, (int)(len - back));
-        back += r > 0 ? (size_t)r : 0;
-    }
-    ck_assert_mem_eq(got, bytes, len);
-}
-
-static void hear(struct duo *d, const uint8_t *bytes, size_t len)
-{
-    static uint8_t got[20000];
-    size_t         n, back = 0;
-    ck_assert_int_eq(SSL_write(d->peer.ssl, bytes, (int)len), (int)len);
-    while (back < len) {
-        peer_pump(&d->peer);
-        enum io how = stream_read(&d->stream, got + back, len - back, &n);
-        ck_assert_msg(how == IO_OK || how == IO_WANT_READ, "%d %s", (int)how, stream_failure(&d->stream));
-        back += n;
-    }
-    ck_assert_mem_eq(got, bytes, len);
-}
-
-static void talk(struct duo *d)
-{
-    static uint8_t bytes[16384];
-    for (size_t i = 0; i < sizeof bytes; i++)
-        bytes[i] = (uint8_t)(i * 31);
-    for (size_t len = 1; len <= sizeof bytes; len = len * 3 + 1) {
-        say(d, bytes, len);
-        hear(d, bytes, len);
-    }
-    say(d, bytes, sizeof bytes);
-    hear(d, bytes, sizeof bytes);
-}
 
 START_TEST(every_suite_goes_on_as_it_began)
 {
@@ -160,7 +25,7 @@ START_TEST(every_suite_goes_on_as_it_began)
     ck_assert_str_eq(after.cert_key_alg, before.cert_key_alg);
     ck_assert_str_eq(after.cert_sig_alg, before.cert_sig_alg);
     ck_assert(!after.has_peer_cert && !after.resumed);
-    talk(&d);
+    duo_talk(&d);
     duo_part(&d);
 }
 END_TEST
@@ -170,7 +35,7 @@ START_TEST(a_resumed_session_detaches_too)
     static const size_t which[] = {TLS_1_3, TLS_1_2};
     struct duo          d = duo_join(which[_i]);
     struct tls_facts    facts;
-    talk(&d);
+    duo_talk(&d);
     SSL_SESSION *session = SSL_get1_session(d.peer.ssl);
     (void)SSL_shutdown(d.peer.ssl);
     peer_hang_up(&d.peer, &d.stream);
@@ -181,7 +46,7 @@ START_TEST(a_resumed_session_detaches_too)
     ck_assert_int_eq(SSL_session_reused(d.peer.ssl), 1);
     ck_assert_int_eq(stream_detach(&d.stream, d.worker), TLS_DETACHED);
     ck_assert(stream_facts(&d.stream, &facts) && facts.resumed);
-    talk(&d);
+    duo_talk(&d);
     SSL_SESSION_free(session);
     duo_part(&d);
 }
@@ -203,7 +68,7 @@ START_TEST(a_client_with_a_certificate_is_still_known)
     ck_assert_str_ne(facts.peer_cn, "");
     ck_assert_str_eq(facts.peer_cn, before.peer_cn);
     ck_assert(facts.has_peer_cert && facts.peer_cert_in_connection && facts.peer_verified);
-    talk(&d);
+    duo_talk(&d);
     duo_part(&d);
 }
 END_TEST
@@ -292,7 +157,7 @@ START_TEST(keys_are_renewed_whenever_the_peer_likes)
         ck_assert_int_eq(
             SSL_key_update(d.peer.ssl, i % 2 == 0 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED), 1);
         ck_assert_int_eq(SSL_do_handshake(d.peer.ssl), 1);
-        talk(&d);
+        duo_talk(&d);
     }
     duo_part(&d);
 }
@@ -309,7 +174,7 @@ START_TEST(a_peer_that_takes_small_records_only_gets_such)
     ck_assert_uint_eq(n, 512);
     peer_pump(&d.peer);
     ck_assert_int_eq(SSL_read(d.peer.ssl, bytes, sizeof bytes), 512);
-    hear(&d, bytes, sizeof bytes);
+    duo_hear(&d, bytes, sizeof bytes);
     duo_part(&d);
 }
 END_TEST
@@ -401,7 +266,7 @@ TCase *detach_tests(void)
     TCase *tests = tcase_create("detach");
     tcase_add_unchecked_fixture(tests, yard_make, yard_remove);
     tcase_set_timeout(tests, 60);
-    tcase_add_loop_test(tests, every_suite_goes_on_as_it_began, 0, (int)ARRAY_LEN(suites));
+    tcase_add_loop_test(tests, every_suite_goes_on_as_it_began, 0, N_SUITES);
     tcase_add_loop_test(tests, a_resumed_session_detaches_too, 0, 2);
     tcase_add_loop_test(tests, a_client_with_a_certificate_is_still_known, 0, 2);
     tcase_add_loop_test(tests, data_right_behind_the_handshake_is_not_lost, 0, 2);

@@ -11,6 +11,7 @@ int main(void)
     suite_add_tcase(suite, verify_tests());
     suite_add_tcase(suite, record_tests());
     suite_add_tcase(suite, detach_tests());
+    suite_add_tcase(suite, carry_tests());
     suite_add_tcase(suite, stream_tests());
     suite_add_tcase(suite, ws_accept_tests());
     return unit_run(suite);
