@@ -44,8 +44,6 @@ static void on_option(void *user, const struct conf_option *option)
     put_between("; default ", option->default_value, "");
     puts(option->required ? "; required\n.br" : "\n.br");
     put_between("", option->doc, "\n");
-    if (!option->available)
-        puts("Not available in this version.");
 }
 
 /* The page around the options comes from the file named on the command line: a line "@options@" stands for them. */

@@ -24,6 +24,7 @@ static void usage(FILE *to)
         "       mqgatectl [-s SOCKET] info            the process as a table\n"
         "       mqgatectl [-s SOCKET] top [-d SECONDS]   the same and the heaviest sessions, live\n"
         "       mqgatectl [-s SOCKET] drain [WORDS...] [--wait]   ends mqgate in order; --wait: and waits for it\n"
+        "       mqgatectl [-s SOCKET] upgrade [PATH]   goes over to another binary with all sessions\n"
         "       mqgatectl check-health [ADDRESS:PORT [URI]]   is http://127.0.0.1:8080/haproxy_health content?\n"
         "       mqgatectl import [-o FILE] HAPROXY.CFG        an mqgate.conf of an HAProxy configuration\n"
         "       mqgatectl --help | --version\n"

@@ -55,11 +55,13 @@ show stat PROXY
 show stat typed|json|up|no-maint
 show table FRONTEND
 show tls
+show upgrade
 show version libraries
 shutdown frontend FRONTEND
 shutdown session
 shutdown sessions server SERVER
 undrain
+upgrade
 user
 wait
 '

@@ -90,6 +90,11 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
     run_mhd(admin);
 }
 
+int admin_descriptor(const struct admin *admin)
+{
+    return admin->listen_fd;
+}
+
 void admin_listen(struct admin *admin, int listen_fd)
 {
     ev_io_stop(admin->loop, &admin->acceptable);

@@ -24,6 +24,8 @@ struct admin *admin_open(struct ev_loop *loop, int listen_fd, const struct view 
                          struct err *err);
 /* Listens there from now on; the old socket is closed, its connections stay. -1: nowhere. */
 void admin_listen(struct admin *admin, int listen_fd);
+/* Where it listens; stays the admin's. -1: nowhere. */
+int admin_descriptor(const struct admin *admin);
 /* Takes over fd, a non-blocking connection that nothing has been read of. When no place is left for it, whoever has
  * been idle, or slow with a request, for longest makes way. health_only: the rest is answered 403. */
 void admin_adopt(struct admin *admin, int fd, const struct addr *peer, bool health_only);

@@ -567,6 +567,11 @@ static void put_process(struct writer *w)
     put_uint(w->t, "max_connections", view->max_connections);
     put_uint(w->t, "reloads", view->reloads);
     put_uint(w->t, "reloads_failed", view->reloads_failed);
+    put_uint(w->t, "upgrades", view->upgrades);
+    put_uint(w->t, "upgrades_failed", view->upgrades_failed);
+    put_uint(w->t, "upgrade_sessions", view->upgrade.sessions);
+    put_uint(w->t, "upgrade_closed", view->upgrade.lost);
+    put_uint(w->t, "upgrade_pause_us", view->upgrade.pause_us);
     put_uint(w->t, "reload_wall_s", view->reload_wall_ms / 1000);
     put_bool(w->t, "reload_failed", view->reload_failed);
     for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)

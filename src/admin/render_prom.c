@@ -429,6 +429,19 @@ static void put_reloads(const struct view *view, const struct writer *w)
               "When the last one was tried, seconds since 1970; 0: never.");
 }
 
+static void put_upgrades(const struct view *view, const struct writer *w)
+{
+    put_counter(w, "mqgate_upgrades_total", view->upgrades,
+                "Binaries that took the place of another, with all sessions.");
+    put_counter(w, "mqgate_upgrades_failed_total", view->upgrades_failed,
+                "Those that would not do: nothing has changed.");
+    put_gauge(w, "mqgate_upgrade_sessions", view->upgrade.sessions, "Sessions that the last one carried over.");
+    put_gauge(w, "mqgate_upgrade_closed", view->upgrade.lost, "Sessions that it could not.");
+    if (put_head(w, "mqgate_", "upgrade_pause_seconds", PROM_GAUGE, "Time that no byte moved meanwhile."))
+        text_add(w->out, "mqgate_upgrade_pause_seconds %" PRIu64 ".%06u\n", view->upgrade.pause_us / 1000000,
+                 (unsigned)(view->upgrade.pause_us % 1000000));
+}
+
 static void put_drain(const struct view *view, const struct writer *w)
 {
     const struct progress p = view_progress(view, clock_mono_ms());
@@ -449,6 +462,7 @@ static void put_own_process(const struct view *view, const struct writer *w)
         put_worker_counter(view, w, i);
     put_dns(view, w);
     put_reloads(view, w);
+    put_upgrades(view, w);
     certificates_each(view, put_certificate, &certificates);
     put_collected(w, "mqgate_", "certificate_not_after_seconds", PROM_GAUGE,
                   "When the certificate expires, seconds since 1970.", &certificates);

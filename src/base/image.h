@@ -49,7 +49,8 @@ enum image_number {
     IMAGE_BACKEND,
     IMAGE_CHECK,
     IMAGE_SOURCE,
-    IMAGE_PLACE
+    IMAGE_PLACE,
+    IMAGE_KINDS /* from here on: not known to this version */
 };
 
 struct image_kind;

@@ -115,8 +115,7 @@ void complain_unknown(struct loader *l, const struct place *at, const struct sec
         words_add(&words, "unknown key; allowed are");
         const char *before = " ";
         for (const struct option *o = section->options; o->name != NULL; o++) {
-            if (!o->not_available)
-                words_add(&words, "%s%s", before, o->name);
+            words_add(&words, "%s%s", before, o->name);
             before = ", ";
         }
     }

@@ -177,8 +177,6 @@ static void section_defaults(struct loader *l, const struct section *section, vo
 {
     for (const struct option *o = section->options; o->name != NULL; o++) {
         void *target = option_at(o, base);
-        if (o->not_available)
-            continue;
         if (o->type == OPTION_GROUP && o->inherits)
             memcpy(target, option_at(section_find(&conf_section_root, o->name), l->conf), o->section->size);
         else if (o->type == OPTION_GROUP)
@@ -265,9 +263,7 @@ static void read_list(struct loader *l, const struct place *at, const struct opt
 static void read_option(struct loader *l, const struct place *at, const struct option *option,
                         const config_setting_t *setting, void *target)
 {
-    if (option->not_available)
-        complain_at(l, at, setting, "not available in this version");
-    else if (option->type == OPTION_LIST)
+    if (option->type == OPTION_LIST)
         read_list(l, at, option, setting, target);
     else if (value_is_array(option->type))
         read_array(l, at, option, setting, target);

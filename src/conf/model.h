@@ -72,20 +72,26 @@ struct conf_drain {
     bool        clean_will;
 };
 
+/* How sessions go over to another binary. */
+struct conf_upgrade {
+    uint32_t wait_ms; /* for sessions that cannot be carried over yet */
+};
+
 struct conf_global {
-    const char        *node;    /* never "" : the host's name when none is written */
-    uint32_t           workers; /* never 0: one for each CPU when none is written */
-    uint32_t           max_connections;
-    const char        *user;
-    const char        *group;
-    const char        *control_socket;         /* "": none */
-    bool               control_socket_written; /* false: it is the default */
-    const char        *control_mode_text;      /* as written */
-    mode_t             control_mode;
-    enum command_level control_level;
-    const char        *pid_file;
-    struct conf_log    log;
-    struct conf_drain  drain;
+    const char         *node;    /* never "" : the host's name when none is written */
+    uint32_t            workers; /* never 0: one for each CPU when none is written */
+    uint32_t            max_connections;
+    const char         *user;
+    const char         *group;
+    const char         *control_socket;         /* "": none */
+    bool                control_socket_written; /* false: it is the default */
+    const char         *control_mode_text;      /* as written */
+    mode_t              control_mode;
+    enum command_level  control_level;
+    const char         *pid_file;
+    struct conf_log     log;
+    struct conf_drain   drain;
+    struct conf_upgrade upgrade;
 };
 
 struct conf_certificate {

@@ -53,12 +53,10 @@ static void default_text(const struct option *option, struct words *out)
         words_add(out, "\"%s\"", option->def);
 }
 
-static void each(const struct walk *walk, const char *parent, bool available, bool inherited,
-                 const struct section *section)
+static void each(const struct walk *walk, const char *parent, bool inherited, const struct section *section)
 {
     for (const struct option *o = section->options; o->name != NULL; o++) {
         struct words path = {0}, allowed = {0}, def = {0};
-        bool         here = available && !o->not_available;
         words_add(&path, "%s%s%s", parent, parent[0] != '\0' ? "." : "", o->name);
         value_allowed(o, &allowed);
         if (inherited)
@@ -70,24 +68,22 @@ static void each(const struct walk *walk, const char *parent, bool available, bo
                                                    .allowed = allowed.text,
                                                    .default_value = def.text,
                                                    .required = o->required,
-                                                   .available = here,
                                                    .doc = o->doc});
         if (o->section != NULL)
-            each(walk, path.text, here, o->inherits, o->section);
+            each(walk, path.text, o->inherits, o->section);
     }
 }
 
 void conf_options_each(conf_option_fn *fn, void *user)
 {
-    each(&(struct walk){fn, user}, "", true, false, &conf_section_root);
+    each(&(struct walk){fn, user}, "", false, &conf_section_root);
 }
 
-/* *available: it and all groups that it is in. NULL: there is none. */
-static const struct option *option_of(const char *path, bool *available)
+/* NULL: there is none. */
+static const struct option *option_of(const char *path)
 {
     const struct section *section = &conf_section_root;
     const struct option  *option = NULL;
-    *available = true;
     for (size_t len; *path != '\0'; path += len + (path[len] == '.')) {
         char name[64];
         len = strcspn(path, ".");
@@ -95,7 +91,6 @@ static const struct option *option_of(const char *path, bool *available)
         option = section != NULL ? section_find(section, name) : NULL;
         if (option == NULL)
             return NULL;
-        *available = *available && !option->not_available;
         section = option->section;
     }
     return option;
@@ -124,12 +119,11 @@ static enum conf_fit value_fits(const struct option *option, const char *text, s
 
 enum conf_fit conf_option_fits(const char *path, const char *text, char *allowed, size_t size)
 {
-    bool                 available;
     struct words         words = {0};
-    const struct option *option = option_of(path, &available);
+    const struct option *option = option_of(path);
     (void)snprintf(allowed, size, "%s", "");
-    if (option == NULL || !available)
-        return CONF_NOT_YET;
+    if (option == NULL)
+        return CONF_FITS_NOT;
     value_element_allowed(option, &words);
     (void)snprintf(allowed, size, "%s", words.text);
     struct arena *arena = arena_new();
@@ -140,8 +134,7 @@ enum conf_fit conf_option_fits(const char *path, const char *text, char *allowed
 
 size_t conf_option_most(const char *path)
 {
-    bool                 available;
-    const struct option *option = option_of(path, &available);
+    const struct option *option = option_of(path);
     bool                 many = option != NULL && (value_is_array(option->type) || option->type == OPTION_LIST);
     return many ? option->max : 0;
 }

@@ -13,7 +13,6 @@ struct conf_option {
     const char *allowed;       /* a phrase: bounds, words, forms */
     const char *default_value; /* as in a file, `"3s"`, or a phrase; "" for required options, groups, lists */
     bool        required;
-    bool        available;
     const char *doc; /* one paragraph */
 };
 
@@ -22,10 +21,10 @@ typedef void conf_option_fn(void *user, const struct conf_option *option);
 /* Calls fn for every option of the language, in the order of mqgate.conf(5); a group comes before what is in it. */
 void conf_options_each(conf_option_fn *fn, void *user);
 
-enum conf_fit { CONF_FITS, CONF_FITS_NOT, CONF_NOT_YET };
+enum conf_fit { CONF_FITS, CONF_FITS_NOT };
 
 /* For who writes configurations: whether this version takes text, as a file says it but without quotes, for the option
- * at path; for an element of it where it is an array. CONF_NOT_YET, too, for an option that the table does not have. A
+ * at path; for an element of it where it is an array. An option that there is not takes nothing. A
  * ${VARIABLE} that the environment lacks fits wherever a string stands. allowed, cut to size bytes, gets what the
  * option may be, as a phrase. */
 enum conf_fit conf_option_fits(const char *path, const char *text, char *allowed, size_t size);

@@ -48,10 +48,6 @@ static void list_print(const struct option *option, const void *at, int depth, F
 static void option_print(const struct option *option, const void *at, int depth, FILE *to)
 {
     indent(depth, to);
-    if (option->not_available) {
-        (void)fprintf(to, "# %s: not available in this version\n", option->name);
-        return;
-    }
     (void)fprintf(to, option->type == OPTION_GROUP ? "%s: " : "%s = ", option->name);
     if (option->type == OPTION_GROUP) {
         (void)fputs("{\n", to);

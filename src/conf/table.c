@@ -76,12 +76,16 @@ static const struct option drain_options[] = {
 
 static const struct section drain_section = {drain_options, NULL, sizeof(struct conf_drain)};
 
+#undef AT
+#define AT(field) .offset = offsetof(struct conf_upgrade, field)
+
 static const struct option upgrade_options[] = {
-    {"wait", OPTION_DURATION, NOT_YET, .min = 0, .max = LONGEST, .def = "5s",
-     .doc = "How long an upgrade waits for sessions that cannot be carried over yet, such as those in a handshake."},
+    {"wait", OPTION_DURATION, AT(wait_ms), .min = 0, .max = LONGEST, .def = "5s",
+     .doc = "How long an upgrade waits for TLS handshakes that have begun, which cannot be carried over. Whoever comes "
+            "meanwhile waits in the listening sockets' queues. Handshakes that are not done by then are closed."},
     {0}};
 
-static const struct section upgrade_section = {upgrade_options, NULL, 0};
+static const struct section upgrade_section = {upgrade_options, NULL, sizeof(struct conf_upgrade)};
 
 #undef AT
 #define AT(field) .offset = offsetof(struct conf_global, field)
@@ -125,7 +129,7 @@ static const struct option global_options[] = {
     {"log", OPTION_GROUP, AT(log), .section = &log_section, .doc = "What is logged, how, and where to."},
     {"drain", OPTION_GROUP, AT(drain), .section = &drain_section,
      .doc = "How sessions are closed when the process is told to stop."},
-    {"upgrade", OPTION_GROUP, NOT_YET, .section = &upgrade_section,
+    {"upgrade", OPTION_GROUP, AT(upgrade), .section = &upgrade_section,
      .doc = "How sessions are carried over to a new binary."},
     {0}};
 

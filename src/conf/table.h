@@ -47,10 +47,9 @@ struct option {
     const char      *name;
     enum option_type type;
     bool             required;
-    bool             not_available; /* the whole option waits for a later version; it has no storage */
-    bool             inherits;      /* OPTION_GROUP: starts as the top-level group of the same name */
-    bool             listens;       /* address that is bound: no two options may hold the same */
-    bool             secret;        /* the value is never shown in an error */
+    bool             inherits; /* OPTION_GROUP: starts as the top-level group of the same name */
+    bool             listens;  /* address that is bound: no two options may hold the same */
+    bool             secret;   /* the value is never shown in an error */
     /* Numbers: the value. OPTION_ADDRESS: the port. Lists: the number of elements. OPTION_STRING: the bytes. */
     uint32_t min, max;
     uint32_t step;   /* OPTION_DURATION: a multiple of it, when not 0 */
@@ -77,7 +76,7 @@ struct rule {
 struct section {
     const struct option *options; /* ends with a NULL name; in the order that they are printed in */
     const struct rule   *rules;   /* ends with a NULL key; may be NULL */
-    size_t               size;    /* bytes of its struct; 0: not available */
+    size_t               size;    /* bytes of its struct */
 };
 
 extern const struct section conf_section_root;

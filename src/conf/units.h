@@ -2,7 +2,6 @@
 #ifndef MQGATE_CONF_UNITS_H
 #define MQGATE_CONF_UNITS_H
 
-#define NOT_YET   .not_available = true
 #define MS        1u
 #define SECOND    1000u
 #define HOUR      3600000u

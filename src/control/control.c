@@ -61,6 +61,15 @@ static void on_acceptable(struct ev_loop *loop, ev_io *w, int revents)
         ev_io_stop(loop, w);
 }
 
+static int open_socket(struct control *control, const char *path, const struct control_settings *settings,
+                       struct err *err)
+{
+    if (settings->fd <= 0)
+        return control_socket_open(&control->socket, path, settings->mode, settings->uid, settings->gid, err);
+    control_socket_adopt(&control->socket, path, settings->mode, settings->fd);
+    return 0;
+}
+
 struct control *control_open(struct ev_loop *loop, const struct control_settings *settings, struct log *log,
                              struct err *err)
 {
@@ -68,7 +77,7 @@ struct control *control_open(struct ev_loop *loop, const struct control_settings
     char           *path = strdup(settings->path);
     if (control == NULL || path == NULL) {
         err_set(err, "out of memory");
-    } else if (control_socket_open(&control->socket, path, settings->mode, settings->uid, settings->gid, err) == 0) {
+    } else if (open_socket(control, path, settings, err) == 0) {
         control->loop = loop;
         control->log = log;
         control->path = path;
@@ -99,6 +108,16 @@ bool control_is_awaited(const struct control *control)
             return true;
     }
     return false;
+}
+
+int control_listener(const struct control *control)
+{
+    return control->socket.fd;
+}
+
+int control_descriptor(struct command_call *call)
+{
+    return client_of(call)->fd;
 }
 
 void control_close(struct control *control)

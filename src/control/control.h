@@ -25,6 +25,7 @@ struct condition {
 
 struct control_settings {
     const char             *path; /* at most 107 bytes; copied */
+    int                     fd;   /* listens there already, and is taken over; 0: the socket is made */
     mode_t                  mode;
     uid_t                   uid; /* whose the socket is to be; -1: whoever makes it */
     gid_t                   gid;
@@ -45,6 +46,9 @@ struct control *control_open(struct ev_loop *loop, const struct control_settings
 void control_register(struct control *control, const struct command *table, void *owner);
 /* A command has not answered yet, or not all of an answer is out. */
 bool control_is_awaited(const struct control *control);
+/* Where it listens, and the connection of whoever waits for this answer; both stay control's. */
+int control_listener(const struct control *control);
+int control_descriptor(struct command_call *call);
 /* Ends every client, calling back commands that have not answered; removes the socket. NULL is fine. */
 void control_close(struct control *control);
 

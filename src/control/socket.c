@@ -127,6 +127,14 @@ int control_socket_open(struct control_socket *s, const char *path, mode_t mode,
     return -1;
 }
 
+void control_socket_adopt(struct control_socket *s, const char *path, mode_t mode, int fd)
+{
+    struct stat there = {0};
+    if (lstat(path, &there) == 0 && (there.st_mode & 0777) != mode)
+        (void)chmod(path, mode);
+    *s = (struct control_socket){.fd = fd, .device = there.st_dev, .inode = there.st_ino};
+}
+
 void control_socket_close(struct control_socket *s, const char *path)
 {
     struct stat there;

@@ -17,15 +17,8 @@ const char *import_fit(struct import *im, struct line *line, const char *path, c
     char allowed[ALLOWED_MAX];
     if (text == NULL)
         return NULL;
-    switch (conf_option_fits(path, text, allowed, sizeof allowed)) {
-    case CONF_FITS:
+    if (conf_option_fits(path, text, allowed, sizeof allowed) == CONF_FITS)
         return text;
-    case CONF_NOT_YET:
-        line_lose(im->arena, line, "mqgate has it, but not in this version: %s = \"%s\"", path, text);
-        return NULL;
-    case CONF_FITS_NOT:
-        break;
-    }
     line_lose(im->arena, line, "\"%s\" is not what %s may be: %s", text, path, allowed);
     return NULL;
 }

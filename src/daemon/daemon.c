@@ -4,8 +4,11 @@
 
 #include "conf/load.h"
 #include "conf/print.h"
+#include "daemon/carried.h"
 #include "daemon/options.h"
+#include "daemon/privileges.h"
 #include "daemon/process.h"
+#include "daemon/upgrade.h"
 #include "daemon/version.h"
 #include "snapshot/snapshot.h"
 
@@ -39,6 +42,26 @@ static int print_config(struct conf *conf)
     return EXIT_NOT_STARTED;
 }
 
+/* The image of a process that wants to be upgraded, if there is one: it is read into what nobody uses. */
+static int check_carried(struct tls_tickets *tickets, struct stats *stats, struct snapshot *snap)
+{
+    uint32_t        n;
+    struct err      err;
+    struct carried *c = carried_find(&err);
+    bool            good = err.text[0] == '\0';
+    if (c != NULL)
+        good = carried_is_understood(c, &n, &err) && carried_each(c, carried_tickets, tickets, &err) &&
+               carried_each(c, carried_stats, stats, &err) && carried_each(c, carried_snapshot, snap, &err) &&
+               carried_can_listen(c, snap->conf, &err) &&
+               privileges_allow(snap->conf->global.user, snap->conf->global.group, &err);
+    if (!good)
+        fprintf(stderr, "mqgate: the sessions cannot be taken over: %s\n", err.text);
+    else if (c != NULL)
+        printf(CARRIED_READ "%u sessions\n", n);
+    carried_free(c);
+    return good ? EXIT_OK : EXIT_NOT_STARTED;
+}
+
 /* All that a start would find wrong short of opening sockets: certificates are read too. */
 static int check(struct conf *conf, const char *file)
 {
@@ -54,12 +77,25 @@ static int check(struct conf *conf, const char *file)
     } else {
         printf("%s: the configuration is valid\n", file);
     }
-    int status = snap != NULL ? EXIT_OK : EXIT_BAD_CONFIG;
+    int status = snap == NULL ? EXIT_BAD_CONFIG : check_carried(tickets, stats, snap);
     snapshot_unref(snap);
     conf_unref(conf);
     stats_free(stats);
     tls_tickets_free(tickets);
     return status;
+}
+
+static int run(struct conf *conf, char **argv)
+{
+    struct start    start;
+    struct err      err;
+    struct carried *carried = carried_find(&err);
+    start_note(&start, argv);
+    if (carried != NULL || err.text[0] == '\0')
+        return process_run(conf, &start, carried);
+    fprintf(stderr, "mqgate: the sessions cannot be taken over: %s\n", err.text);
+    conf_unref(conf);
+    return EXIT_NOT_STARTED;
 }
 
 int daemon_run(int argc, char **argv)
@@ -85,5 +121,5 @@ int daemon_run(int argc, char **argv)
         return print_config(conf);
     if (options.action == ACTION_CHECK)
         return check(conf, options.file);
-    return process_run(conf);
+    return run(conf, argv);
 }

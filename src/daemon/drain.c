@@ -1,6 +1,7 @@
 #include "daemon/drain.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,6 +246,114 @@ static void take_back(struct drain *d)
     *f = (struct drain_facts){.taken_back = true};
     set_phase(d, DRAIN_NONE);
     log_info(d->view->log, "drain_taken_back", LOG_UINT("sessions", sessions(d)));
+}
+
+/* ---- from one process to the next ---- */
+
+/* Times are written down as how long ago they were, in milliseconds. */
+struct drain_image {
+    char     phase[16];
+    bool     by_signal, taken_back, closed;
+    uint32_t rate, notice_ms, deadline_ms, sessions;
+    uint64_t begun_ago, closed_ago;
+    uint32_t shed_left, shed_rate;              /* of an operator's shed */
+    char     shed_backend[65], shed_server[65]; /* names; "": any */
+};
+
+#define DRAIN(number, type, member) IMAGE_FIELD(number, type, struct drain_image, member)
+static const struct image_field drain_fields[] = {
+    DRAIN(1 | IMAGE_MUST, IMAGE_TEXT, phase),
+    DRAIN(2, IMAGE_BOOL, by_signal),
+    DRAIN(3, IMAGE_BOOL, taken_back),
+    DRAIN(4, IMAGE_BOOL, closed),
+    DRAIN(5, IMAGE_UINT, rate),
+    DRAIN(6, IMAGE_UINT, notice_ms),
+    DRAIN(7, IMAGE_UINT, deadline_ms),
+    DRAIN(8, IMAGE_UINT, sessions),
+    DRAIN(9, IMAGE_UINT, begun_ago),
+    DRAIN(10, IMAGE_UINT, closed_ago),
+    DRAIN(11, IMAGE_UINT, shed_left),
+    DRAIN(12, IMAGE_UINT, shed_rate),
+    DRAIN(13, IMAGE_TEXT, shed_backend),
+    DRAIN(14, IMAGE_TEXT, shed_server),
+};
+static const struct image_kind drain_kind = {"drain", IMAGE_DRAIN | IMAGE_MUST, drain_fields, ARRAY_LEN(drain_fields)};
+
+void drain_carry(const struct drain *d, struct image_writer *w)
+{
+    const struct drain_facts *f = &d->view->drain;
+    const uint64_t            now = now_ms();
+    struct engine_shed        shed = {.backend = "", .server = ""};
+    if (f->phase == DRAIN_NONE)
+        engine_shed_rest(d->view->engine, &shed);
+    struct drain_image facts = {.by_signal = f->by_signal,
+                                .taken_back = f->taken_back,
+                                .closed = f->closed_ms != 0,
+                                .rate = f->rate,
+                                .notice_ms = f->notice_ms,
+                                .deadline_ms = f->deadline_ms,
+                                .sessions = f->sessions,
+                                .begun_ago = now - f->begun_ms,
+                                .closed_ago = now - f->closed_ms,
+                                .shed_left = shed.n,
+                                .shed_rate = shed.rate};
+    (void)snprintf(facts.phase, sizeof facts.phase, "%s", drain_phase_names[f->phase]);
+    (void)snprintf(facts.shed_backend, sizeof facts.shed_backend, "%s", shed.backend);
+    (void)snprintf(facts.shed_server, sizeof facts.shed_server, "%s", shed.server);
+    image_put(w, &drain_kind, &facts);
+}
+
+static void go_on(struct drain *d)
+{
+    const struct drain_facts *f = facts(d);
+    set_phase(d, f->phase);
+    if (f->closed_ms != 0)
+        engine_close_listeners(d->view->engine, true);
+    if (f->phase == DRAIN_NOTICE)
+        set_timer(d, f->begun_ms + f->notice_ms);
+    else if (f->phase == DRAIN_SHED)
+        begin_shedding(d);
+    else if (f->phase == DRAIN_WAIT)
+        start_looking(d);
+    else if (f->phase == DRAIN_OVER)
+        set_timer(d, now_ms());
+}
+
+static void go_on_shedding(struct drain *d, const struct drain_image *from)
+{
+    const struct engine_shed rest = {
+        .n = from->shed_left, .rate = from->shed_rate, .backend = from->shed_backend, .server = from->shed_server};
+    if (rest.n == 0)
+        return;
+    engine_shed(d->view->engine, &rest);
+    start_looking(d);
+}
+
+bool drain_adopt(void *drain, const struct image_record *record, struct err *err)
+{
+    struct drain      *d = drain;
+    struct drain_image from;
+    unsigned           phase = DRAIN_NONE;
+    if (!image_is(record, &drain_kind))
+        return true;
+    if (!image_take(record, &drain_kind, &from, err))
+        return false;
+    while (phase < DRAIN_OVER && strcmp(drain_phase_names[phase], from.phase) != 0)
+        phase++;
+    *facts(d) = (struct drain_facts){.phase = (enum drain_phase)phase,
+                                     .by_signal = from.by_signal,
+                                     .taken_back = from.taken_back,
+                                     .rate = from.rate,
+                                     .notice_ms = from.notice_ms,
+                                     .deadline_ms = from.deadline_ms,
+                                     .sessions = from.sessions,
+                                     .begun_ms = now_ms() - from.begun_ago,
+                                     .closed_ms = from.closed ? now_ms() - from.closed_ago : 0};
+    if (phase != DRAIN_NONE)
+        go_on(d);
+    else
+        go_on_shedding(d, &from);
+    return true;
 }
 
 /* ---- commands ---- */

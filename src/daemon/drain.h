@@ -6,6 +6,7 @@
 #include <ev.h>
 
 #include "base/command.h"
+#include "base/image.h"
 #include "report/view.h"
 
 struct drain;
@@ -26,6 +27,12 @@ void          drain_free(struct drain *drain); /* NULL is fine */
 bool drain_by_signal(struct drain *drain, const char *signal) MUST_CHECK;
 /* The listeners close, and the sessions' own ends are awaited. */
 void drain_wait(struct drain *drain, const char *signal);
+
+/* How far it has come, and what shed has left to do, for an upgrade. */
+void drain_carry(const struct drain *drain, struct image_writer *w);
+/* It goes on there: for carried_each(), of a new drain, once the sessions are there and before the engine's threads
+ * are. False: the record is not to be understood; *err says why. */
+bool drain_adopt(void *drain, const struct image_record *record, struct err *err) MUST_CHECK;
 
 /* Their owner is the drain. */
 extern const struct command drain_commands[];

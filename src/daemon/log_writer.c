@@ -199,7 +199,7 @@ static void drain(struct log_writer *w)
     } while (more);
 }
 
-static bool anything_waits(struct log_writer *w)
+static bool anything_waits(const struct log_writer *w)
 {
     for (size_t i = 0; i < w->n_rings; i++) {
         if (log_ring_waits(w->rings[i]))
@@ -244,6 +244,13 @@ static void *run(void *arg)
     }
     drain(w);
     return NULL;
+}
+
+void log_writer_settle(const struct log_writer *w)
+{
+    enum { LOOKS = 100, LOOK_US = 500 };
+    for (int i = 0; i < LOOKS && (anything_waits(w) || !atomic_load(&w->settings->reader_sleeps)); i++)
+        (void)usleep(LOOK_US);
 }
 
 static void free_writer(struct log_writer *w)

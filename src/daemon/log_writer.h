@@ -21,6 +21,8 @@ void                log_targets_close(struct log_targets *targets); /* NULL is f
 void log_writer_change(struct log_writer *w, const struct conf_log *conf, struct log_targets *targets);
 /* Starts the thread. 0, or -1 and *err. */
 int log_writer_start(struct log_writer *w, struct err *err) MUST_CHECK;
+/* Waits until all that is in the rings has been written, or a moment when a target blocks. */
+void log_writer_settle(const struct log_writer *w);
 /* Writes what is in the rings and ends the thread; gives up on a target that blocks for longer than two seconds, and
  * then leaves the writer's memory to the end of the process. NULL is fine. No ring may be written to any more. */
 void log_writer_close(struct log_writer *w);

@@ -15,7 +15,10 @@
 #include "report/view.h"
 #include "snapshot/snapshot.h"
 
+struct carried;
 struct reload;
+struct start;
+struct upgrade;
 
 struct process {
     struct log_settings log_settings;
@@ -38,11 +41,16 @@ struct process {
     bool                has_pid_file;
     struct reload      *reload;       /* under way; NULL: none */
     bool                reload_again; /* asked for meanwhile by a signal */
-    uint64_t            files_taken;  /* files_stamp() of the certificates in force, */
-    uint64_t            files_seen;   /* and of those on disk when they were last looked at */
+    struct upgrade     *upgrade;      /* under way; NULL: none */
+    const struct start *start;
+    bool                was_stored;  /* what was carried over came out of the service manager's store */
+    uint64_t            begun_ms;    /* monotonic; an upgrade is another beginning */
+    struct carried     *carried;     /* what is being taken over; NULL: nothing */
+    uint64_t            files_taken; /* files_stamp() of the certificates in force, */
+    uint64_t            files_seen;  /* and of those on disk when they were last looked at */
     struct ev_timer     look_at_files;
     uint32_t            max_connections; /* effective */
-    struct ev_signal    signals[6];
+    struct ev_signal    signals[7];
     struct ev_async     server_failed;
     struct ev_timer     rotate_tickets;
     struct ev_timer     tick;
@@ -53,6 +61,8 @@ size_t process_fixed_descriptors(const struct snapshot *snap);
 /* 0, *fd -1: none is asked for. beside: this process may listen there already. */
 int process_open_admin(const struct conf *conf, bool beside, int *fd, struct addr *at, struct err *err);
 /* The addresses that `before` did not have; NULL: all. */
+/* Listening sockets are in the service manager's store, if it has one; nothing else is. */
+void                   process_store_sockets(struct process *p);
 void                   process_log_listening(struct process *p, const struct conf *before);
 struct health_listener process_health_listener(struct process *p);
 struct dns_listener    process_dns_listener(struct process *p);

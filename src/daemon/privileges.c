@@ -57,6 +57,18 @@ int privileges_find(struct privileges *privileges, const char *user, const char 
     return group[0] == '\0' ? 0 : find_group(group, &privileges->gid, err);
 }
 
+bool privileges_allow(const char *user, const char *group, struct err *err)
+{
+    struct privileges who;
+    if (privileges_find(&who, user, group, err) != 0)
+        return false;
+    if (geteuid() == 0 || (geteuid() == who.uid && getegid() == who.gid))
+        return true;
+    err_set(err, "global.user and global.group are others now, and this process may not change who it is: that needs a "
+                 "restart");
+    return false;
+}
+
 int privileges_drop(const struct privileges *privileges, struct err *err)
 {
     if (become(privileges, err) != 0)

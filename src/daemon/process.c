@@ -14,6 +14,7 @@
 #include "base/events.h"
 #include "conf/load.h"
 #include "config.h"
+#include "daemon/carried.h"
 #include "daemon/commands.h"
 #include "daemon/crash.h"
 #include "daemon/daemon.h"
@@ -25,6 +26,8 @@
 #include "daemon/privileges.h"
 #include "daemon/proxies.h"
 #include "daemon/reload.h"
+#include "daemon/store.h"
+#include "daemon/upgrade.h"
 #include "net/listener.h"
 #include "net/sock.h"
 #include "report/commands.h"
@@ -116,14 +119,18 @@ static bool is_awaited(void *user)
     return p->control != NULL && control_is_awaited(p->control);
 }
 
-/* What other versions do on these signals is no reason to die of them, as their default would have it. */
-static void on_unused_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+/* The service manager is about to start this again (RestartKillSignal=). */
+static void on_restart_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
 {
-    struct process *p = watcher->data;
+    if (!upgrade_to_store(watcher->data, strsignal(watcher->signum)))
+        on_stop_signal(loop, watcher, revents);
+}
+
+static void on_upgrade_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
     (void)loop;
     (void)revents;
-    log_warn(&p->log, "signal_ignored", LOG_STR("signal", strsignal(watcher->signum)),
-             LOG_STR("why", "not available in this version"));
+    upgrade_by_signal(watcher->data);
 }
 
 static void on_reload_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
@@ -163,19 +170,30 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int revents)
     history_tick(p->view.history, p->snap);
 }
 
+/* The process before this one has blocked them. */
+static void take_signals(void)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 static void start_watchers(struct process *p)
 {
     static const struct {
         int number;
         void (*on)(struct ev_loop *, ev_signal *, int);
     } signals[] = {{SIGTERM, on_stop_signal},  {SIGINT, on_stop_signal},  {SIGQUIT, on_stop_signal},
-                   {SIGHUP, on_reload_signal}, {SIGUSR1, on_wait_signal}, {SIGUSR2, on_unused_signal}};
+                   {SIGHUP, on_reload_signal}, {SIGUSR1, on_wait_signal}, {SIGUSR2, on_upgrade_signal},
+                   {0, on_restart_signal}};
     static_assert(ARRAY_LEN(signals) == ARRAY_LEN(p->signals), "a watcher each");
     for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
-        ev_signal_init(&p->signals[i], signals[i].on, signals[i].number);
+        /* SIGRTMIN is no constant. */
+        ev_signal_init(&p->signals[i], signals[i].on, signals[i].number != 0 ? signals[i].number : SIGRTMIN);
         p->signals[i].data = p;
         ev_signal_start(p->loop, &p->signals[i]);
     }
+    take_signals();
     ev_async_init(&p->server_failed, on_server_failed);
     p->server_failed.data = p;
     ev_async_start(p->loop, &p->server_failed);
@@ -230,10 +248,20 @@ int process_open_admin(const struct conf *conf, bool beside, int *fd, struct add
     return 0;
 }
 
+static int open_admin_socket(struct process *p, struct err *err)
+{
+    p->admin_fd = carried_admin(p->carried, &p->conf->admin.bind);
+    if (p->admin_fd < 0)
+        return process_open_admin(p->conf, p->carried != NULL, &p->admin_fd, &p->admin_addr, err);
+    p->admin_addr = sock_local(p->admin_fd);
+    return 0;
+}
+
 static int write_pid_file(struct process *p, struct err *err)
 {
     const char *path = p->conf->global.pid_file;
-    if (path[0] == '\0')
+    p->has_pid_file = p->carried != NULL && p->carried->process.has_pid_file && path[0] != '\0';
+    if (p->has_pid_file || path[0] == '\0')
         return 0;
     FILE *f = fopen(path, "we");
     if (f == NULL || fprintf(f, "%d\n", (int)getpid()) < 0 || fflush(f) != 0)
@@ -249,7 +277,9 @@ static int write_pid_file(struct process *p, struct err *err)
 static int open_control(struct process *p, const struct privileges *who, struct err *err)
 {
     const struct conf_global     *global = &p->conf->global;
+    const int                     listening = carried_control(p->carried, global->control_socket);
     const struct control_settings settings = {.path = global->control_socket,
+                                              .fd = listening > 0 ? listening : 0,
                                               .mode = global->control_mode,
                                               .uid = who->uid,
                                               .gid = who->gid,
@@ -262,6 +292,7 @@ static int open_control(struct process *p, const struct privileges *who, struct 
     if (p->control != NULL) {
         control_register(p->control, daemon_commands, p);
         control_register(p->control, reload_commands, p);
+        control_register(p->control, upgrade_commands, p);
         return 0;
     }
     if (global->control_socket_written)
@@ -284,6 +315,14 @@ size_t process_fixed_descriptors(const struct snapshot *snap)
     return n;
 }
 
+/* Where sessions are at stake, nothing else that fails ends the process. */
+static bool matters(struct process *p, int answer, const struct err *err)
+{
+    if (answer != 0 && p->carried != NULL)
+        log_error(&p->log, "not_available", LOG_STR("err", err->text));
+    return answer != 0 && p->carried == NULL;
+}
+
 /* Everything that can fail for the operator's or the system's reasons and needs privileges. */
 static int open_all(struct process *p, struct err *err)
 {
@@ -297,12 +336,14 @@ static int open_all(struct process *p, struct err *err)
                                              .log_rings = log_writer_rings(p->log_writer) + 1,
                                              .server_failed = on_server_failed_in_worker,
                                              .plain_http = on_plain_http,
+                                             .sockets = p->carried != NULL ? p->carried->sockets : NULL,
+                                             .n_sockets = p->carried != NULL ? p->carried->n_sockets : 0,
                                              .changed = on_changed,
                                              .user = p};
     p->engine = engine_open(p->snap, &settings, err);
-    if (p->engine == NULL || process_open_admin(p->conf, false, &p->admin_fd, &p->admin_addr, err) != 0 ||
-        write_pid_file(p, err) != 0 || privileges_find(&who, p->conf->global.user, p->conf->global.group, err) != 0 ||
-        open_control(p, &who, err) != 0)
+    if (p->engine == NULL || open_admin_socket(p, err) != 0 || matters(p, write_pid_file(p, err), err) ||
+        privileges_find(&who, p->conf->global.user, p->conf->global.group, err) != 0 ||
+        matters(p, open_control(p, &who, err), err))
         return -1;
     return privileges_drop(&who, err);
 }
@@ -358,6 +399,22 @@ static int start_admin(struct process *p, struct err *err)
     return 0;
 }
 
+/* What cannot be taken over is told of, and no reason to lose the rest. */
+static void take(struct process *p, carried_take take_one, void *to)
+{
+    struct err err;
+    if (p->carried != NULL && !carried_each(p->carried, take_one, to, &err))
+        log_error(&p->log, "not_carried_over", LOG_STR("why", err.text));
+}
+
+static void take_sessions(struct process *p)
+{
+    struct err err;
+    if (p->carried != NULL && !carried_adopt_sessions(p->carried, p->engine, &err))
+        log_error(&p->log, "not_carried_over", LOG_STR("why", err.text));
+    take(p, drain_adopt, p->drain);
+}
+
 /* From here on there are threads. */
 static int start_all(struct process *p, struct err *err)
 {
@@ -371,6 +428,8 @@ static int start_all(struct process *p, struct err *err)
     p->dns = dns_new(p->loop, p->snap, &p->log, process_dns_listener(p), err);
     if (p->dns == NULL)
         return -1;
+    take(p, carried_health, p->health);
+    take(p, carried_dns, p->dns);
     health_begin(p->health, NULL);
     dns_begin(p->dns, NULL);
     if (make_view(p, err) != 0)
@@ -384,6 +443,7 @@ static int start_all(struct process *p, struct err *err)
     start_watchers(p);
     if (start_admin(p, err) != 0)
         return -1;
+    take_sessions(p);
     return engine_start(p->engine, err);
 }
 
@@ -430,6 +490,26 @@ static void log_ready(struct process *p)
     notify_ready();
 }
 
+void process_store_sockets(struct process *p)
+{
+    enum { MOST = 4096 };
+    int        fds[MOST + 1];
+    struct err err;
+    if (p->was_stored || store_size() > 0) {
+        store_remove(STORE_CONNECTION); /* else what this process closes stays open */
+        store_remove(STORE_IMAGE);
+        store_remove(STORE_LISTENER);
+    }
+    if (store_size() == 0)
+        return;
+    size_t n = engine_listening(p->engine, fds, MOST);
+    n = n < MOST ? n : MOST;
+    if (p->admin != NULL && admin_descriptor(p->admin) >= 0)
+        fds[n++] = admin_descriptor(p->admin);
+    if (store_put(STORE_LISTENER, fds, n, &err) != 0)
+        log_warn(&p->log, "not_stored", LOG_STR("what", "listening sockets"), LOG_STR("why", err.text));
+}
+
 static void close_all(struct process *p)
 {
     p->view.accepting = false;
@@ -438,6 +518,7 @@ static void close_all(struct process *p)
         engine_stop(p->engine);
     control_close(p->control); /* who waits for a reload is told of it */
     reload_abandon(p);
+    upgrade_abandon(p);
     drain_free(p->drain);
     admin_close(p->admin);
     sock_close(p->admin_fd);
@@ -488,7 +569,12 @@ static int run(struct process *p, struct err *err)
         return EXIT_NOT_STARTED;
     process_log_listening(p, NULL);
     proxies_log_started(&p->log, p->snap);
-    p->view.boot_ms = (uint32_t)(clock_mono_ms() - p->view.started_mono_ms);
+    p->view.boot_ms = (uint32_t)(clock_mono_ms() - p->begun_ms);
+    if (p->carried != NULL && p->carried->fd >= 0)
+        upgrade_done(p, p->carried);
+    carried_free(p->carried);
+    p->carried = NULL;
+    process_store_sockets(p);
     log_ready(p);
     ev_run(p->loop, 0);
     notify_stopping();
@@ -497,23 +583,45 @@ static int run(struct process *p, struct err *err)
     return EXIT_OK;
 }
 
-int process_run(struct conf *conf)
+/* What goes on under the same name: when it was started, how often it was changed. */
+static void take_facts(struct process *p)
+{
+    const struct process_image *was = &p->carried->process;
+    p->view.started_mono_ms -= was->age_ms;
+    p->view.started_wall_ms = was->started_wall_ms;
+    p->view.reload_wall_ms = was->reload_wall_ms;
+    p->view.reloads = was->reloads;
+    p->view.reloads_failed = was->reloads_failed;
+    p->view.reload_failed = was->reload_failed;
+    p->view.upgrades = was->upgrades;
+    p->view.upgrades_failed = was->upgrades_failed;
+}
+
+int process_run(struct conf *conf, const struct start *start, struct carried *carried)
 {
     struct process *p = calloc(1, sizeof *p);
     struct err      err = {.text = "out of memory"};
     int             status = EXIT_NOT_STARTED;
     if (p != NULL) {
-        p->view.started_mono_ms = clock_mono_ms();
+        p->begun_ms = p->view.started_mono_ms = clock_mono_ms();
         p->view.started_wall_ms = clock_wall_ms();
         p->admin_fd = -1;
         p->log_settings.wake_fd = -1;
+        p->start = start;
+        p->carried = carried;
+        p->was_stored = carried != NULL && carried->sum.n_found > 0;
+        if (carried != NULL)
+            take_facts(p);
     }
     if (p != NULL && prepare(p, conf, &err) == 0) {
+        take(p, carried_tickets, p->tickets);
+        take(p, carried_stats, p->stats);
         p->snap = snapshot_build(conf, NULL, p->stats, p->tickets, &p->log, &err);
         if (p->snap == NULL) {
             status = EXIT_BAD_CONFIG;
         } else {
             p->conf = p->snap->conf;
+            take(p, carried_snapshot, p->snap);
             status = run(p, &err);
         }
     }

@@ -4,7 +4,11 @@
 
 #include "conf/model.h"
 
-/* Takes conf over. Runs until a signal asks it to stop; returns the exit status, having said what went wrong. */
-int process_run(struct conf *conf);
+struct carried;
+struct start;
+
+/* Takes conf over, and carried, which may be NULL. Runs until a signal asks it to stop; returns the exit status, having
+ * said what went wrong. */
+int process_run(struct conf *conf, const struct start *start, struct carried *carried);
 
 #endif

@@ -336,6 +336,7 @@ void reload_done(struct process *p)
     p->files_taken = p->files_seen = r->stamp;
     note_outcome(p, true);
     process_log_listening(p, r->before);
+    process_store_sockets(p);
     log_info(&p->log, "reloaded", LOG_STR("by", r->by), LOG_STR("file", p->conf->file),
              LOG_UINT("reloads", p->view.reloads));
     struct command_call *call = put_answer(r, true);
@@ -360,7 +361,7 @@ void reload_abandon(struct process *p)
 
 static bool is_busy(const struct process *p)
 {
-    return p->reload != NULL || engine_is_changing(p->engine);
+    return p->reload != NULL || p->upgrade != NULL || engine_is_changing(p->engine);
 }
 
 void reload_by_signal(struct process *p)
@@ -390,7 +391,7 @@ static enum command_outcome reload(void *owner, struct command_call *call)
     if (call->argc > 1 || (call->argc == 1 && !files_only))
         return command_fail(call, "'reload' expects nothing or 'tls'.");
     if (is_busy(p))
-        return command_fail(call, "A reload is under way.");
+        return command_fail(call, p->upgrade != NULL ? "An upgrade is under way." : "A reload is under way.");
     if (!begin(p, "command", files_only, call))
         return COMMAND_DONE;
     call->state = p->reload;

@@ -181,10 +181,15 @@ void acceptor_empty(struct worker *w, struct acceptor *a)
         accept_some(w, a, a->bind->listener->conf->backlog);
 }
 
+void acceptor_init(struct acceptor *a)
+{
+    ev_io_init(&a->io, on_acceptable, a->fd, EV_READ);
+}
+
 void acceptors_init(struct worker *w)
 {
     for (size_t i = 0; i < w->n_acceptors; i++)
-        ev_io_init(&w->acceptors[i].io, on_acceptable, w->acceptors[i].fd, EV_READ);
+        acceptor_init(&w->acceptors[i]);
 }
 
 /* What an operator says of the listener, and whether the engine is open; one with admin does not stop listening. */
@@ -211,6 +216,8 @@ static void pause_acceptor(struct worker *w, struct acceptor *a)
 void acceptor_close(struct worker *w, struct acceptor *a)
 {
     ev_io_stop(w->loop, &a->io);
+    if (a->fd >= 0)
+        (void)shutdown(a->fd, SHUT_RD); /* the service manager's descriptor store may have it open, too */
     sock_close(a->fd);
     a->fd = -1;
 }
@@ -226,6 +233,10 @@ static void reopen_acceptor(struct worker *w, struct acceptor *a)
 
 void acceptors_start(struct worker *w)
 {
+    if (atomic_load_explicit(&w->engine->held, memory_order_relaxed)) {
+        acceptors_stop(w);
+        return;
+    }
     for (size_t i = 0; i < w->n_acceptors; i++) {
         struct acceptor    *a = &w->acceptors[i];
         enum listener_state state = socket_state(w, a);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <utlist.h>
 
+#include "engine/carry.h"
 #include "engine/shared.h"
 #include "net/listener.h"
 #include "net/sock.h"
@@ -23,9 +24,10 @@ struct engine_change {
     struct engine       *engine;
     struct snapshot     *snap; /* one reference */
     size_t               n_binds;
-    size_t              *from;   /* the old acceptor of an address that stays; SIZE_MAX: none */
-    struct addr         *bound;  /* as engine->bound */
-    _Atomic unsigned     n_left; /* workers that have not gone over yet */
+    size_t              *from;      /* the old acceptor of an address that stays; SIZE_MAX: none */
+    struct addr         *bound;     /* as engine->bound */
+    int                 *listening; /* as engine->listening */
+    _Atomic unsigned     n_left;    /* workers that have not gone over yet */
     unsigned             n_workers;
     struct worker_change workers[];
 };
@@ -121,8 +123,13 @@ static struct sock_options options_of(const struct conf_listener *conf)
 
 static bool is_beside_old(const struct engine_change *c, const struct addr *address)
 {
-    const struct snapshot *old = c->engine->snap;
-    const struct addr     *there;
+    const struct engine_settings *settings = &c->engine->settings;
+    const struct snapshot        *old = c->engine->snap;
+    const struct addr            *there;
+    for (size_t i = 0; i < settings->n_sockets; i++) {
+        if (settings->sockets[i].fd >= 0 && addr_overlaps(address, &settings->sockets[i].asked))
+            return true;
+    }
     for (size_t i = 0, n = old != NULL ? count_binds(old) : 0; i < n; i++) {
         (void)bind_at(old, i, &there);
         if (addr_overlaps(address, there))
@@ -131,26 +138,72 @@ static bool is_beside_old(const struct engine_change *c, const struct addr *addr
     return false;
 }
 
-/* One address for all workers. */
-static int open_address(struct engine_change *c, size_t at, struct err *err)
+/* A socket for this address that the process before this one has left. */
+static bool is_left_for(const struct engine_socket *socket, const struct snap_bind *bind, const struct addr *address)
+{
+    if (socket->fd < 0 || !addr_same(&socket->asked, address))
+        return false;
+    return addr_port(address) != 0 || (strcmp(socket->listener, bind->listener->conf->name) == 0 &&
+                                       socket->bind == (uint32_t)(bind - bind->listener->binds));
+}
+
+/* Each worker's own. Returns how many workers have one; they are the first. */
+static unsigned take_left_sockets(struct engine_change *c, size_t at)
+{
+    const struct engine_settings *settings = &c->engine->settings;
+    const struct addr            *address;
+    const struct snap_bind       *bind = bind_at(c->snap, at, &address);
+    unsigned                      n = 0;
+    for (size_t i = 0; i < settings->n_sockets && n < c->n_workers; i++) {
+        struct engine_socket *socket = &settings->sockets[i];
+        if (!is_left_for(socket, bind, address))
+            continue;
+        c->workers[n].acceptors[at].fd = socket->fd;
+        c->workers[n].acceptors[at].paused = socket->paused;
+        c->bound[at] = sock_local(socket->fd);
+        socket->fd = -1;
+        n++;
+    }
+    return n;
+}
+
+/* For the workers from `first` on; those before it have sockets, and there is at least one. */
+static int open_sockets(struct engine_change *c, size_t at, unsigned first, struct err *err)
 {
     const struct addr      *address;
     const struct snap_bind *bind = bind_at(c->snap, at, &address);
-    int                    *fds = calloc(c->n_workers, sizeof *fds);
+    unsigned                n = c->n_workers - first;
+    int                    *fds = calloc(n, sizeof *fds);
     if (fds == NULL) {
         err_set(err, "out of memory");
         return -1;
     }
-    int answer =
-        listener_open(address, is_beside_old(c, address), (int)bind->listener->conf->backlog, fds, c->n_workers, err);
+    const struct addr where = first > 0 ? c->bound[at] : *address;
+    bool              beside = first > 0 || is_beside_old(c, address);
+    int               answer = listener_open(&where, beside, (int)bind->listener->conf->backlog, fds, n, err);
     if (answer == 0)
         c->bound[at] = sock_local(fds[0]);
-    for (unsigned w = 0; answer == 0 && w < c->n_workers; w++)
-        c->workers[w].acceptors[at].fd = fds[w];
+    for (unsigned w = 0; answer == 0 && w < n; w++)
+        c->workers[first + w].acceptors[at].fd = fds[w];
     if (answer != 0)
         err_prefix(err, "listener \"%s\"", bind->listener->conf->name);
     free(fds);
     return answer;
+}
+
+/* One address for all workers. */
+static int open_address(struct engine_change *c, size_t at, struct err *err)
+{
+    unsigned n_left = take_left_sockets(c, at);
+    return n_left < c->n_workers ? open_sockets(c, at, n_left, err) : 0;
+}
+
+/* Its sockets are those of the change, or what they were. */
+static void note_sockets(struct engine_change *c, size_t at)
+{
+    for (unsigned w = 0; w < c->n_workers; w++)
+        c->listening[at * c->n_workers + w] =
+            c->from[at] == NEW ? c->workers[w].acceptors[at].fd : c->engine->listening[c->from[at] * c->n_workers + w];
 }
 
 static int prepare_addresses(struct engine_change *c, struct err *err)
@@ -161,6 +214,7 @@ static int prepare_addresses(struct engine_change *c, struct err *err)
             c->bound[at] = c->engine->bound[c->from[at]];
         else if (open_address(c, at, err) != 0)
             return -1;
+        note_sockets(c, at);
     }
     return 0;
 }
@@ -198,7 +252,8 @@ static bool make_room(struct engine_change *c)
 {
     c->from = calloc(c->n_binds, sizeof *c->from);
     c->bound = calloc(c->n_binds, sizeof *c->bound);
-    if (c->from == NULL || c->bound == NULL)
+    c->listening = calloc(c->n_binds * c->engine->n_workers, sizeof *c->listening);
+    if (c->from == NULL || c->bound == NULL || c->listening == NULL)
         return false;
     for (unsigned w = 0; w < c->engine->n_workers; w++, c->n_workers++) {
         if (!make_worker_change(c, &c->workers[w])) {
@@ -243,6 +298,7 @@ void engine_discard(struct engine_change *c)
         free_worker_change(&c->workers[w], c->n_binds);
     free(c->from);
     free(c->bound);
+    free(c->listening);
     snapshot_unref(c->snap);
     free(c);
 }
@@ -354,6 +410,9 @@ void engine_commit(struct engine_change *c)
     free(e->bound);
     e->bound = c->bound;
     c->bound = NULL;
+    free(e->listening);
+    e->listening = c->listening;
+    c->listening = NULL;
     snapshot_unref(e->snap);
     e->snap = snapshot_ref(c->snap);
     e->changing = c;
@@ -368,6 +427,22 @@ void engine_commit(struct engine_change *c)
     }
     if (e->n_running == 0)
         changes_take(e);
+}
+
+/* One that an operator has stopped for good is closed. */
+size_t engine_listening(const struct engine *e, int *fds, size_t most)
+{
+    const struct addr *address;
+    size_t             n = 0, n_binds = count_binds(e->snap);
+    for (size_t at = 0; at < n_binds; at++) {
+        if (atomic_load(&bind_at(e->snap, at, &address)->listener->state) == LISTENER_STOPPED)
+            continue;
+        for (unsigned w = 0; w < e->n_workers; w++, n++) {
+            if (n < most)
+                fds[n] = e->listening[at * e->n_workers + w];
+        }
+    }
+    return n;
 }
 
 bool engine_is_changing(const struct engine *e)

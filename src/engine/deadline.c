@@ -86,6 +86,27 @@ void deadline_set(struct deadlines *all, struct deadline *d, uint32_t after_ms, 
     append(list, d, now_ms);
 }
 
+void deadline_resume(struct deadlines *all, struct deadline *d, uint32_t after_ms, uint32_t left_ms, uint64_t now_ms)
+{
+    deadline_set(all, d, after_ms, now_ms);
+    if (now_ms + left_ms < d->at_ms)
+        d->at_ms = now_ms + left_ms;
+}
+
+static int by_time(const struct deadline *a, const struct deadline *b)
+{
+    return (a->at_ms > b->at_ms) - (a->at_ms < b->at_ms);
+}
+
+void deadlines_sort(struct deadlines *all)
+{
+    struct deadline_list *list;
+    LL_FOREACH (all->lists, list) {
+        // cppcheck-suppress nullPointer ; the macro tests it
+        DL_SORT(list->head, by_time);
+    }
+}
+
 void deadline_touch(struct deadline *d, uint64_t now_ms)
 {
     struct deadline_list *list = d->list;

@@ -33,6 +33,10 @@ void deadline_set(struct deadlines *all, struct deadline *d, uint32_t after_ms, 
 /* Starts the same duration again. Moves d at most about every 64th of it, so that a busy session costs nothing: it is
  * due between one and one 64th more durations after the last touch. */
 void deadline_touch(struct deadline *d, uint64_t now_ms);
+/* As deadline_set(), of one that was set in an earlier process and had left_ms to go, but not more than after_ms. After
+ * all of them, and before any other call: deadlines_sort(). */
+void deadline_resume(struct deadlines *all, struct deadline *d, uint32_t after_ms, uint32_t left_ms, uint64_t now_ms);
+void deadlines_sort(struct deadlines *all);
 void deadline_clear(struct deadline *d);
 
 /* The one that is due for longest, cleared; NULL when none is. */

@@ -126,6 +126,11 @@ int engine_start(struct engine *e, struct err *err)
 void engine_stop(struct engine *e)
 {
     engine_tell_all(e, MAIL_STOP);
+    engine_join(e);
+}
+
+void engine_join(struct engine *e)
+{
     while (e->n_running > 0)
         (void)pthread_join(e->workers[--e->n_running].thread, NULL);
 }
@@ -146,6 +151,7 @@ void engine_free(struct engine *e)
     (void)pthread_mutex_destroy(&e->shed.lock);
     free(e->workers);
     free(e->bound);
+    free(e->listening);
     snapshot_unref(e->snap);
     free(e);
 }

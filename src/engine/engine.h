@@ -12,16 +12,19 @@
 
 struct engine;
 struct engine_change;
+struct engine_socket;
 
 /* What the rate limits of the process are for, as `set rate-limit` names them. */
 enum engine_rate { ENGINE_CONNECTIONS, ENGINE_SESSIONS, ENGINE_SSL_SESSIONS, ENGINE_RATES };
 
 struct engine_settings {
-    struct ev_loop      *loop; /* the main thread's, and its log */
-    struct log          *main_log;
-    uint32_t             max_connections; /* of clients, all listeners; past it accepting pauses */
-    struct log_settings *log;
-    struct log_ring    **log_rings; /* one a worker; the caller's; lines of worker i go to log_rings[i] */
+    struct ev_loop       *loop; /* the main thread's, and its log */
+    struct log           *main_log;
+    uint32_t              max_connections; /* of clients, all listeners; past it accepting pauses */
+    struct log_settings  *log;
+    struct log_ring     **log_rings; /* one a worker; the caller's; lines of worker i go to log_rings[i] */
+    struct engine_socket *sockets;   /* of the process before this one, engine/carry.h; those that fit are taken */
+    size_t                n_sockets;
     /* Called in a worker's thread when a server could not be reached; must only wake somebody up. */
     void (*server_failed)(void *user);
     /* Called in the main thread for each connection that a listener with admin found to be plain HTTP: fd, of which
@@ -79,6 +82,9 @@ struct engine_shed {
 void engine_shed(struct engine *engine, const struct engine_shed *what);
 /* There is still somebody to be asked, as far as known. */
 bool engine_sheds(const struct engine *engine);
+
+/* What is left of what the engine was asked; n is 0 when that is nothing. The texts are the engine's. */
+void engine_shed_rest(const struct engine *engine, struct engine_shed *out);
 
 struct engine_shed_figures {
     uint32_t n;     /* at most so many were to be asked */

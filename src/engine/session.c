@@ -61,7 +61,7 @@ static const uint32_t legal_moves[ST_COUNT] = {
 
 /* The deadline that comes with a state; 0: none. ST_GREET to ST_OFFER go on with that of ST_CONNECT,
  * ST_ANSWER with that of ST_UPGRADE. */
-static uint32_t state_timeout_ms(const struct session *s)
+uint32_t session_timeout_ms(const struct session *s)
 {
     const struct conf_timeouts *t = session_timeouts(s);
     switch (s->state) {
@@ -102,7 +102,7 @@ void session_enter(struct session *s, enum session_state to)
     if (to == ST_TELL)
         s->peek = (struct peek){.fd = -1}; /* where something else may have been */
     s->state = to;
-    uint32_t timeout_ms = state_timeout_ms(s);
+    uint32_t timeout_ms = session_timeout_ms(s);
     if (timeout_ms != 0)
         deadline_set(&s->worker->deadlines, &s->deadline, timeout_ms, s->worker->now_ms);
     else if (to == ST_PICK || to == ST_CLOSED)
@@ -241,7 +241,7 @@ static void on_side_io(struct ev_loop *loop, ev_io *watcher, int revents)
     session_advance(s);
 }
 
-static void side_init(struct session *s, int which, int fd)
+void session_side_init(struct session *s, int which, int fd)
 {
     struct side *d = &s->side[which];
     ev_init(&d->io, on_side_io);
@@ -332,11 +332,11 @@ void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     s->source = source;
     s->id = make_id(w);
     s->begun_ms = w->now_ms;
-    side_init(s, CLIENT, fd);
-    side_init(s, SERVER, -1);
+    session_side_init(s, CLIENT, fd);
+    session_side_init(s, SERVER, -1);
     DL_APPEND(w->sessions, s);
     s->state = s->protocol == PROTOCOL_AUTO ? ST_TELL : ST_PROXY_HEADER;
-    deadline_set(&w->deadlines, &s->deadline, state_timeout_ms(s), w->now_ms);
+    deadline_set(&w->deadlines, &s->deadline, session_timeout_ms(s), w->now_ms);
     session_advance(s);
 }
 

@@ -171,11 +171,15 @@ enum step { STEP_NEXT, STEP_WAIT, STEP_CLOSED };
 void      session_enter(struct session *s, enum session_state to);
 enum step session_step_to(struct session *s, enum session_state to); /* STEP_NEXT */
 enum step session_step_fail(struct session *s, enum why why);        /* STEP_CLOSED */
+/* How long it may be in the state that it is in; 0: that is not limited, or by an earlier state's limit. */
+uint32_t session_timeout_ms(const struct session *s);
 /* Settles why the session is to end once all is delivered; the first cause stays. */
 void session_ends(struct session *s, enum why why);
 /* What the end says of the session is settled now, as of the state that it is in. */
 void session_settle_end(struct session *s, enum why why);
 
+/* Of a session that begins: as session_side_reset(), and what happens to the connection is the session's to know. */
+void session_side_init(struct session *s, int which, int fd);
 /* A new plain connection on this side; nothing is known of it but that it may be written to. fd -1: none. */
 void session_side_reset(struct side *d, int fd);
 /* This side has no more to read, or takes no more, until the event that io, IO_WANT_READ or IO_WANT_WRITE, asks for. */
@@ -208,6 +212,8 @@ void      proxy_header_timed_out(struct session *s);
 /* turn.c: between knowing the client and working for it. */
 enum step turn_await(struct session *s); /* at once where rate_limit allows it */
 enum step step_turn(struct session *s);
+/* In ST_TURN: what came with the PROXY header. */
+struct slice turn_early_bytes(const struct session *s);
 /* It does not come to its turn: it hears why, if its CONNECT has come. */
 enum step turn_refuse(struct session *s, enum why why);
 /* Each round of tries takes a turn, so that no server is rushed at when it comes back. */

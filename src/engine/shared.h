@@ -12,10 +12,11 @@ struct handover;
 
 struct engine {
     struct engine_settings     settings;
-    struct snapshot           *snap;    /* in force; one reference; the main thread's */
-    struct stats              *stats;   /* the process's */
-    struct worker             *workers; /* snap->conf->global.workers of them */
-    struct addr               *bound;   /* where each address that listeners bind really is; owned; main thread */
+    struct snapshot           *snap;      /* in force; one reference; the main thread's */
+    struct stats              *stats;     /* the process's */
+    struct worker             *workers;   /* snap->conf->global.workers of them */
+    struct addr               *bound;     /* where each address that listeners bind really is; owned; main thread */
+    int                       *listening; /* the sockets of each address, n_workers of them; owned; main thread */
     unsigned                   n_workers;
     unsigned                   n_running; /* threads */
     uint16_t                   boot_id;   /* random: session ids of two runs differ */
@@ -24,6 +25,7 @@ struct engine {
     _Atomic uint32_t           rate_limits[ENGINE_RATES]; /* a second; 0: none */
     _Atomic uint32_t           n_paused;                  /* workers that do not accept because of max_connections */
     _Atomic bool               closed;                    /* to clients: no listener takes any */
+    _Atomic bool               held;                      /* nobody is accepted for the moment, not even for HTTP */
     struct shed_shared         shed;
     struct inquiry            *asking;    /* the first is under way; main thread */
     struct ev_async            answered;  /* in the main loop */
@@ -39,6 +41,8 @@ struct engine {
 void changes_take(struct engine *engine);
 void eras_free(struct era *first);
 
+/* Waits for the threads, which have been told to end. */
+void engine_join(struct engine *engine);
 /* Tells every worker. */
 void engine_tell_all(struct engine *engine, enum mail mail);
 /* Clients that come there are taken. */

@@ -247,6 +247,16 @@ bool engine_sheds(const struct engine *e)
     return false;
 }
 
+/* order is written by this thread only. */
+void engine_shed_rest(const struct engine *e, struct engine_shed *out)
+{
+    const struct shed_order *order = &e->shed.order;
+    *out = (struct engine_shed){.n = engine_sheds(e) ? atomic_load_explicit(&e->shed.left, memory_order_relaxed) : 0,
+                                .rate = order->rate,
+                                .backend = order->filter.backend,
+                                .server = order->filter.server};
+}
+
 struct engine_shed_figures engine_shed_figures(struct engine *e, uint64_t now_ms)
 {
     return (struct engine_shed_figures){

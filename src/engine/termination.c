@@ -42,6 +42,7 @@ static const char causes[WHY_COUNT] = {
     [WHY_UPGRADE_REFUSED] = 'S',
     [WHY_SERVER_HANDSHAKE_FAILED] = 'S',
     [WHY_SHUTDOWN] = 'K',
+    [WHY_UPGRADE] = 'K',
     [WHY_KILLED] = 'K',
     [WHY_NO_MEMORY] = 'R',
     [WHY_HANDED_OVER] = 'P',

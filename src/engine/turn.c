@@ -40,6 +40,11 @@ static bool put_early_aside(struct session *s)
     return true;
 }
 
+struct slice turn_early_bytes(const struct session *s)
+{
+    return s->early == NULL ? slice_of(NULL, 0) : slice_of(s->early->bytes, s->early->n);
+}
+
 static bool take_early_back(struct session *s)
 {
     struct flow *up = &s->flow[UP];

@@ -47,11 +47,12 @@ static bool encode_request(struct session *s, const struct http1_head *head, con
     return n > 0;
 }
 
-/* The configuration's own text of a subprotocol: what was parsed does not stay. */
-static struct slice lasting(const struct ws_rules *rules, struct slice subprotocol)
+/* What was parsed does not stay. */
+struct slice ws_lasting_subprotocol(const struct session *s, struct slice subprotocol)
 {
-    for (size_t i = 0; i < rules->n_subprotocols; i++) {
-        struct slice ours = slice_str(rules->subprotocols[i]);
+    struct ws_rules rules = rules_of(s);
+    for (size_t i = 0; i < rules.n_subprotocols; i++) {
+        struct slice ours = slice_str(rules.subprotocols[i]);
         if (slice_eq(ours, subprotocol))
             return ours;
     }
@@ -72,14 +73,13 @@ static bool make_facts(struct session *s)
 
 static enum step accept_head(struct session *s, const struct http1_head *head, const struct ws_request *request)
 {
-    struct ws_rules rules = rules_of(s);
     if (!make_facts(s))
         return session_step_fail(s, WHY_NO_MEMORY);
     struct ws_opening *opening = s->ws->opening;
     struct buf        *down = s->flow[DOWN].buf;
     if (!ws_accept(request->key, opening->accept) || !encode_request(s, head, request))
         return session_step_fail(s, WHY_NO_MEMORY);
-    opening->subprotocol = lasting(&rules, request->subprotocol);
+    opening->subprotocol = ws_lasting_subprotocol(s, request->subprotocol);
     buf_added(down, (uint32_t)ws_encode_answer(request, slice_str(opening->accept), buf_end(down), buf_room(down)));
     return session_step_to(s, ST_ANSWER);
 }

@@ -37,6 +37,7 @@ const char *const why_names[WHY_COUNT] = {
     [WHY_UPGRADE_REFUSED] = "upgrade_refused",
     [WHY_SERVER_HANDSHAKE_FAILED] = "server_handshake_failed",
     [WHY_SHUTDOWN] = "shutdown",
+    [WHY_UPGRADE] = "upgrade",
     [WHY_KILLED] = "killed",
     [WHY_NO_MEMORY] = "no_memory",
     [WHY_HANDED_OVER] = "handed_over",
@@ -44,8 +45,8 @@ const char *const why_names[WHY_COUNT] = {
 
 bool why_is_normal(enum why why)
 {
-    return why == WHY_CLIENT_CLOSED || why == WHY_SERVER_CLOSED || why == WHY_SHUTDOWN || why == WHY_DRAIN ||
-           why == WHY_SHED;
+    return why == WHY_CLIENT_CLOSED || why == WHY_SERVER_CLOSED || why == WHY_SHUTDOWN || why == WHY_UPGRADE ||
+           why == WHY_DRAIN || why == WHY_SHED;
 }
 
 bool why_is_client_abort(enum why why)
@@ -60,5 +61,5 @@ bool why_is_server_abort(enum why why)
 
 bool why_asks_to_go(enum why why)
 {
-    return why == WHY_MAX_AGE || why == WHY_DRAIN || why == WHY_SHED || why == WHY_SHUTDOWN;
+    return why == WHY_MAX_AGE || why == WHY_DRAIN || why == WHY_SHED || why == WHY_SHUTDOWN || why == WHY_UPGRADE;
 }

@@ -41,6 +41,7 @@ enum why {
     WHY_UPGRADE_REFUSED, /* the same, by servers that do not answer as WebSocket wants it */
     WHY_SERVER_HANDSHAKE_FAILED,
     WHY_SHUTDOWN, /* the process ends */
+    WHY_UPGRADE,  /* it could not be carried over to the next process */
     WHY_KILLED,   /* by an operator */
     WHY_NO_MEMORY,
     WHY_HANDED_OVER, /* plain HTTP, to the admin endpoints; no end for the client */

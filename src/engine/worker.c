@@ -191,6 +191,8 @@ static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
         stop(w);
         return;
     }
+    if (mail & MAIL_PAUSE)
+        ev_break(w->loop, EVBREAK_ALL);
     if (mail & MAIL_CHANGE)
         worker_go_over(w, atomic_exchange(&w->change, NULL));
     if (mail & MAIL_SERVERS)
@@ -276,6 +278,9 @@ void *worker_run(void *arg)
 {
     struct worker *w = arg;
     w->now_ms = clock_mono_ms();
+    w->timer_at_ms = UINT64_MAX;
+    if (w->again_list != NULL)
+        ev_idle_start(w->loop, &w->again);
     ev_prepare_start(w->loop, &w->before_wait);
     ev_check_start(w->loop, &w->after_wait);
     ev_run(w->loop, 0);

@@ -29,7 +29,8 @@ enum mail {
     MAIL_LISTENERS = 16, /* the state of a listener has changed */
     MAIL_INQUIRY = 32,   /* the inquiry has not been answered yet */
     MAIL_CHANGE = 64,    /* another snapshot is in force */
-    MAIL_SHED = 128      /* there is an order to shed sessions */
+    MAIL_SHED = 128,     /* there is an order to shed sessions */
+    MAIL_PAUSE = 256     /* end the thread; everything stays as it is */
 };
 
 /* A snapshot as one worker holds it: in force, or kept by what began with it. */
@@ -103,7 +104,7 @@ struct worker {
 /* It has no acceptors and no snapshot yet. 0, or -1 when memory is out. */
 int  worker_init(struct worker *w, struct engine *engine, unsigned index, struct stats *stats) MUST_CHECK;
 void worker_fini(struct worker *w);
-/* The thread's body: runs until MAIL_STOP. arg is the worker. */
+/* The thread's body: runs until MAIL_STOP, or MAIL_PAUSE, after which it may run again. arg is the worker. */
 void *worker_run(void *arg);
 /* From any thread. */
 void worker_tell(struct worker *w, enum mail mail);
@@ -131,6 +132,7 @@ void age_serve(struct worker *w);
 void age_set_timer(struct worker *w);
 
 /* acceptor.c */
+void acceptor_init(struct acceptor *a); /* its fd is set */
 void acceptors_init(struct worker *w);
 /* All watchers that may run now do, once every socket is as its listener's state says. */
 void acceptors_start(struct worker *w);

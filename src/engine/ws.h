@@ -28,6 +28,8 @@ struct ws_facts {
 /* The client's bytes in hand up to the next piece of MQTT, which goes to opening->packet: what stands behind a CONNECT
  * does not decide about it. STEP_WAIT: there is no more in hand. */
 enum step ws_unwrap(struct session *s);
+/* The listener's own text of a subprotocol; nothing where it has no such. */
+struct slice ws_lasting_subprotocol(const struct session *s, struct slice subprotocol);
 /* The server has answered, or the session is over. */
 void ws_opening_done(struct session *s);
 

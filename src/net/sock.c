@@ -1,6 +1,7 @@
 #include "net/sock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <unistd.h>
@@ -53,6 +54,23 @@ void sock_close(int fd)
 {
     if (fd >= 0)
         (void)close(fd);
+}
+
+uint64_t sock_cookie(int fd)
+{
+    uint64_t  cookie = 0;
+    socklen_t len = sizeof cookie;
+    return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+bool sock_keep(int fd)
+{
+    return fcntl(fd, F_SETFD, 0) == 0;
+}
+
+void sock_keep_not(int fd)
+{
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
 void sock_reset(int fd)

@@ -19,6 +19,12 @@ int sock_error(int fd);
 bool sock_met_itself(int fd, const struct addr *to);
 /* -1 is fine. */
 void sock_close(int fd);
+/* What the kernel calls this socket (SO_COOKIE), in whatever process it is open; 0: fd is none. */
+uint64_t sock_cookie(int fd);
+/* fd stays open over exec(2); false, and errno: it does not. */
+bool sock_keep(int fd) MUST_CHECK;
+/* It does not, as it is at first. */
+void sock_keep_not(int fd);
 /* Closes with a reset instead of an orderly end: the peer learns at once and nothing lingers here. -1 is fine. */
 void sock_reset(int fd);
 

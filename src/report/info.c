@@ -109,6 +109,11 @@ FIELD(reloads, u32(f->view->reloads))
 FIELD(failed_reloads, u32(f->view->reloads_failed))
 FIELD(last_reload, str(f->view->reload_wall_ms == 0 ? "never" : f->view->reload_failed ? "failed" : "ok"))
 FIELD(last_reload_sec, u32(f->view->reload_wall_ms / 1000))
+FIELD(upgrades, u32(f->view->upgrades))
+FIELD(failed_upgrades, u32(f->view->upgrades_failed))
+FIELD(upgrade_sessions, u32(f->view->upgrade.sessions))
+FIELD(upgrade_closed, u32(f->view->upgrade.lost))
+FIELD(upgrade_pause_us, u32((uint32_t)f->view->upgrade.pause_us))
 FIELD(drain, str(f->progress.phase))
 FIELD(drain_left, u32(f->progress.left))
 FIELD(drain_rate, u32(f->progress.rate))
@@ -205,6 +210,11 @@ static const struct field fields[] = {
     {"FailedReloads", "MCP", "Reloads that changed nothing, because something was wrong", get_failed_reloads},
     {"LastReload", "SOP", "How the last one went: never, ok or failed", get_last_reload},
     {"LastReload_sec", "MDP", "When that was, seconds since 1970, 0 for never", get_last_reload_sec},
+    {"Upgrades", "MCP", "Upgrades of the binary since the start", get_upgrades},
+    {"FailedUpgrades", "MCP", "Upgrades that changed nothing, because something was wrong", get_failed_upgrades},
+    {"UpgradeSessions", "MGP", "Sessions that the last one carried over", get_upgrade_sessions},
+    {"UpgradeClosed", "MGP", "Sessions that it could not", get_upgrade_closed},
+    {"UpgradePause_us", "MDP", "Time that no byte moved meanwhile", get_upgrade_pause_us},
     {"Drain", "SOP", "How far a drain is: none, notice, shed, wait or over", get_drain},
     {"DrainLeft", "MGP", "Sessions that a drain, or shed, is to end", get_drain_left},
     {"DrainRate", "CLP", "Sessions that it asks to go a second, 0 for all at once", get_drain_rate},

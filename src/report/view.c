@@ -1,5 +1,11 @@
 #include "report/view.h"
 
+const char *const drain_phase_names[] = {[DRAIN_NONE] = "none",
+                                         [DRAIN_NOTICE] = "notice",
+                                         [DRAIN_SHED] = "shed",
+                                         [DRAIN_WAIT] = "wait",
+                                         [DRAIN_OVER] = "over"};
+
 bool view_is_healthy(const struct view *view)
 {
     return view->accepting && view->drain.phase == DRAIN_NONE && snapshot_is_healthy(view->snap);
@@ -32,12 +38,7 @@ static void add_drain(const struct view *view, uint64_t now_ms, uint32_t going, 
 
 struct progress view_progress(const struct view *view, uint64_t now_ms)
 {
-    static const char *const names[] = {[DRAIN_NONE] = "none",
-                                        [DRAIN_NOTICE] = "notice",
-                                        [DRAIN_SHED] = "shed",
-                                        [DRAIN_WAIT] = "wait",
-                                        [DRAIN_OVER] = "over"};
-    struct progress          p = {.phase = names[view->drain.phase]};
+    struct progress p = {.phase = drain_phase_names[view->drain.phase]};
     if (view->engine == NULL)
         return p;
     struct engine_shed_figures f = engine_shed_figures(view->engine, now_ms);

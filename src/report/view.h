@@ -19,6 +19,8 @@ enum drain_phase {
     DRAIN_OVER
 };
 
+extern const char *const drain_phase_names[];
+
 /* Plain facts, times monotonic. */
 struct drain_facts {
     enum drain_phase phase;
@@ -30,6 +32,14 @@ struct drain_facts {
     uint32_t         sessions;    /* when it began */
     uint64_t         begun_ms;
     uint64_t         closed_ms; /* the listeners were closed; 0: they are not */
+};
+
+/* How this process came to be, when another binary was there before it. */
+struct upgrade_facts {
+    uint32_t sessions; /* that were carried over */
+    uint32_t lost;     /* that could not be */
+    uint64_t pause_us; /* while no byte moved */
+    uint64_t wall_ms;  /* when that was; 0: never */
 };
 
 struct view {
@@ -51,9 +61,12 @@ struct view {
     uint32_t         reloads_failed;
     uint64_t         reload_wall_ms; /* when the last one was tried; 0: never */
     bool             reload_failed;  /* and that it came to nothing */
-    bool             accepting;      /* the listeners take new clients; health is 503 when they do not */
+    uint32_t         upgrades;       /* that took effect */
+    uint32_t         upgrades_failed;
+    bool             accepting; /* the listeners take new clients; health is 503 when they do not */
 
-    struct drain_facts drain;
+    struct drain_facts   drain;
+    struct upgrade_facts upgrade; /* the last one */
 };
 
 /* How a drain, or shed, goes on. */

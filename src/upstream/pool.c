@@ -198,6 +198,12 @@ bool pool_answered(struct pool *pool, struct lease *lease)
     return server_max_pending(pool->servers[lease->index]) != 0 && has_waiters(pool);
 }
 
+void pool_adopt(struct pool *pool, const struct lease *lease)
+{
+    if (lease->held)
+        server_adopt_place(pool->servers[lease->index], lease->pending);
+}
+
 bool pool_release(struct pool *pool, struct lease *lease)
 {
     if (!lease->held)

@@ -64,6 +64,9 @@ void pool_leave(struct pool *pool, unsigned worker, struct pool_waiter *waiter);
 bool pool_answered(struct pool *pool, struct lease *lease) MUST_CHECK;
 bool pool_release(struct pool *pool, struct lease *lease) MUST_CHECK;
 
+/* A lease that another process gave: whatever it says is held is held again. */
+void pool_adopt(struct pool *pool, const struct lease *lease);
+
 /* Each worker has queues of its own, so that no lock is needed; first come, first served in each of them. */
 size_t              pool_n_queues(const struct pool *pool);
 struct pool_waiter *pool_first_waiter(const struct pool *pool, unsigned worker, size_t queue); /* NULL: nobody waits */

@@ -306,6 +306,12 @@ bool server_take_place(struct server *server)
     return true;
 }
 
+void server_adopt_place(struct server *server, bool pending)
+{
+    uint64_t before = atomic_fetch_add(&server->places, pending ? IN_FLIGHT + PENDING : IN_FLIGHT);
+    peak_note(&server->most_in_flight, in_flight_of(before) + 1);
+}
+
 void server_answered(struct server *server)
 {
     atomic_fetch_sub(&server->places, PENDING);

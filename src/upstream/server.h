@@ -98,6 +98,7 @@ void     server_note_most_in_flight(struct server *server, uint32_t most); /* th
 
 /* One more in flight and pending, or false: the server is full of either. Then the broker answers, or never does. */
 bool server_take_place(struct server *server) MUST_CHECK;
+void server_adopt_place(struct server *server, bool pending); /* whatever the limits say: it has it already */
 void server_answered(struct server *server);
 void server_give_place(struct server *server, bool pending);
 bool server_has_room(const struct server *server); /* server_take_place() would not have been in vain */

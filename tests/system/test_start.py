@@ -74,12 +74,6 @@ def test_a_missing_file_is_named(tmp_path):
     assert f"{tmp_path}/absent.conf" in done.stderr and os.strerror(2) in done.stderr
 
 
-def test_an_option_of_a_later_version_is_refused(conf_file):
-    done = run("-c", "-f", conf_file(conf(1883, global_={"upgrade": {}})))
-    assert done.returncode == BAD_CONFIG
-    assert "global.upgrade: not available in this version" in done.stderr
-
-
 def test_a_good_file_passes_the_check(conf_file):
     file = conf_file(conf(1883))
     done = run("-c", "-f", file)
@@ -239,11 +233,3 @@ def test_an_unknown_user_or_group_exits_3(conf_file, wrong):
     done = run("-f", conf_file(conf(1883, global_=wrong)))
     assert done.returncode == NOT_STARTED
     assert "no-such" in done.stderr
-
-
-def test_signals_of_later_versions_do_not_end_it(mqgate):
-    gate = mqgate(conf(1883))
-    for number in (signal.SIGUSR2,):
-        gate.process.send_signal(number)
-        gate.wait_log(event="signal_ignored", signal=signal.strsignal(number))
-    assert gate.health() == 200

@@ -159,7 +159,6 @@ static const struct {
     {GOOD "resolver: { hold = \"999ms\"; };", "1: resolver.hold: found \"999ms\"; allowed is a duration from \"1s\" to "
                                               "\"720h\", a string with its unit: ms, s, m or h\n"},
     /* What a later version brings. */
-    {GOOD "global: { upgrade: { wait = \"5s\"; }; };", "1: global.upgrade: not available in this version\n"},
     /* Not libconfig's syntax. */
     {"a = 1\n\nb = ;", "3: syntax error\n"},
     {"a = [ 1,\n \"x\" ];", "2: an array [ ... ] with elements of different types; all are of one type\n"},
@@ -193,12 +192,12 @@ START_TEST(all_errors_are_told_in_the_order_of_lines)
                                                                    "             \"1.1.1.1:1\" ]; } );\n"
                                                                    "timeouts: { idle = 5;\n"
                                                                    "            hold = 5; };\n"
-                                                                   "global: { upgrade: { }; };\n");
+                                                                   "global: { upgrade: { wait = 5; }; };\n");
     static const char *const beginnings[] = {
         "1: admin.healthy_when: ",   "3: backends.b.tries: ",    "4: backends.b.servers.s.address: ",
         "6: listeners.l.protocol: ", "6: listeners.l.backend: ", "7: listeners.l.name: ",
         "9: listeners.l.bind[1]: ",  "10: timeouts.idle: ",      "11: timeouts.hold: ",
-        "12: global.upgrade: "};
+        "12: global.upgrade.wait: "};
     const char *line = errors;
     for (size_t i = 0; i < ARRAY_LEN(beginnings); i++) {
         ck_assert_msg(strncmp(line, beginnings[i], strlen(beginnings[i])) == 0, "%s: %s", beginnings[i], line);

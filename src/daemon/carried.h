@@ -1,0 +1,72 @@
+/* daemon/carried.h: what the process before this one has left: an image, and the descriptors that it names. */
+#ifndef MQGATE_DAEMON_CARRIED_H
+#define MQGATE_DAEMON_CARRIED_H
+
+#include "base/image.h"
+#include "engine/carry.h"
+
+/* The variable of the environment that tells a new process the descriptor of its image. */
+#define CARRIED_VARIABLE "MQGATE_IMAGE"
+/* How the line begins with which `mqgate -c` says that it has read one. */
+#define CARRIED_READ     "the image can be read: "
+
+/* The process itself. */
+struct process_image {
+    uint64_t     paused_ns; /* monotonic: since when no byte moved */
+    struct slice version;   /* that wrote it */
+    struct slice by;        /* who asked for the upgrade */
+    int          call_fd;   /* whoever waits for the answer; 0: nobody */
+    int          admin_fd;  /* 0: none */
+    struct addr  admin_asked;
+    int          control_fd; /* 0: none */
+    struct slice control_path;
+    bool         has_pid_file;
+    uint64_t     age_ms, started_wall_ms;
+    uint64_t     reload_wall_ms;
+    uint32_t     reloads, reloads_failed;
+    bool         reload_failed;
+    uint32_t     upgrades, upgrades_failed;
+};
+
+extern const struct image_kind process_image_kind;
+
+struct carried {
+    int                   fd; /* of the image; -1: there is none */
+    struct slice          bytes;
+    struct image_reader   records; /* all of them: to be copied; empty without an image */
+    struct process_image  process;
+    struct engine_socket *sockets; /* owned */
+    size_t                n_sockets;
+    struct engine_carried sum; /* of the sessions, once they have been taken over */
+};
+
+/* The image that the environment names, which forgets it then, or that lies in the service manager's store, where there
+ * may be listening sockets alone; NULL and err->text "" when there is nothing, NULL and *err when it cannot be read.
+ * Free with carried_free(). */
+struct carried *carried_find(struct err *err);
+/* Gives every record to take, which leaves those alone that are not its own. False: one could not be taken, and *err
+ * says why, of the last such; the others were. */
+typedef bool (*carried_take)(void *to, const struct image_record *record, struct err *err);
+bool carried_each(const struct carried *c, carried_take take, void *to, struct err *err) MUST_CHECK;
+/* Every session, and every record that must be, can be understood by this version. False, and *err. *n: sessions. */
+bool carried_is_understood(const struct carried *c, uint32_t *n, struct err *err) MUST_CHECK;
+/* Wipes the image, and closes what nobody has taken. NULL is fine. */
+void carried_free(struct carried *c);
+
+/* In the dry run: where the configuration wants to listen and the process before this one did not, this one may. It
+ * listens there for a moment. False, and *err. */
+bool carried_can_listen(const struct carried *c, const struct conf *conf, struct err *err) MUST_CHECK;
+/* The socket of the control clients if it is at this path, and that of the admin endpoints if they listened at this
+ * address; it is the caller's then. -1: none. A path that is another one now is removed. c may be NULL. */
+int carried_control(struct carried *c, const char *path);
+int carried_admin(struct carried *c, const struct addr *asked);
+/* For carried_each(); `to` is what the record belongs to. */
+bool carried_tickets(void *tickets, const struct image_record *record, struct err *err) MUST_CHECK;
+bool carried_stats(void *stats, const struct image_record *record, struct err *err) MUST_CHECK;
+bool carried_snapshot(void *snap, const struct image_record *record, struct err *err) MUST_CHECK;
+bool carried_health(void *health, const struct image_record *record, struct err *err) MUST_CHECK;
+bool carried_dns(void *dns, const struct image_record *record, struct err *err) MUST_CHECK;
+/* The sessions and the engine's own facts; c->sum has how many. False: some are lost, and *err says why. */
+bool carried_adopt_sessions(struct carried *c, struct engine *engine, struct err *err) MUST_CHECK;
+
+#endif
