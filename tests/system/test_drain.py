@@ -293,15 +293,15 @@ def test_a_real_broker_publishes_the_will_or_not(mqgate, mosquitto, clean_will, 
     protocol, port = ("mqtt", mosquitto.port) if speak is join else ("ws", mosquitto.ws_port)
     gate = mqgate(drained(port, {"protocol": protocol}, drain={"clean_will": clean_will}))
     with socket.create_connection(("127.0.0.1", mosquitto.port), DEADLINE_S) as watcher:
-        watcher.sendall(connect(4, "watcher") + packet(b"\0\1" + binary("will/#") + b"\0", 0x82))
+        watcher.sendall(connect(4, "watcher") + packet(b"\0\1" + binary("goodbye/#") + b"\0", 0x82))
         assert read_packet(watcher) == connack(4) and read_packet(watcher)[0] == 0x90
-        with speak(gate, 5, "mortal", will=("will/mortal", "gone", 0, False, ())):
+        with speak(gate, 5, "mortal", will=("goodbye/mortal", "gone", 0, False, ())):
             gate.control("shed 1")
             gate.wait_end(why="shed")
         with socket.create_connection(("127.0.0.1", mosquitto.port), DEADLINE_S) as other:
-            other.sendall(connect(4, "other") + packet(binary("will/end") + b"!", 0x30))
+            other.sendall(connect(4, "other") + packet(binary("goodbye/end") + b"!", 0x30))
             told = []
-            while not told or told[-1] != packet(binary("will/end") + b"!", 0x30):
+            while not told or told[-1] != packet(binary("goodbye/end") + b"!", 0x30):
                 told.append(read_packet(watcher))
     assert len(told) == (1 if clean_will else 2)
 
