@@ -41,9 +41,9 @@ def running(*command, end=signal.SIGTERM, **options):
 
 
 @contextlib.contextmanager
-def holding(load, port, count, tls=False):
-    """That many connections, open and idle."""
-    with running(load, "hold", f"127.0.0.1:{port}", count, *(["tls"] if tls else []), stdin=subprocess.PIPE,
+def holding(load, port, count, tls=None):
+    """That many connections, open and idle; tls: "tls1.2" or "tls1.3"."""
+    with running(load, "hold", f"127.0.0.1:{port}", count, *([tls] if tls else []), stdin=subprocess.PIPE,
                  stdout=subprocess.PIPE, text=True) as holder:
         if not holder.stdout.readline().startswith("held"):
             raise RuntimeError("not all connections could be opened")

@@ -1,8 +1,11 @@
 /* bench/load: the two ends of a measurement.
  *
  *   load sink ADDRESS:PORT              accepts connections and sends back what comes; runs until it is killed
- *   load hold ADDRESS:PORT N [tls]      opens N connections, sends 64 bytes over each and waits for them to come back,
- *                                       says "held N", and holds all of them idle until standard input ends
+ *   load hold ADDRESS:PORT N [tls1.2|tls1.3]
+ *                                       opens N connections, sends 64 bytes over each and waits for them to come back,
+ *                                       says "held N", and holds all of them idle until standard input ends; for each
+ *                                       line that comes there TALK messages go over each connection and back, as long
+ *                                       as a record of TLS every fourth time, and it says "talked"
  *   load pingpong ADDRESS:PORT N SECONDS
  *                                       opens N connections and sends 64 bytes over each again as soon as they have
  *                                       come back, for that long; says how many came back a second
@@ -80,39 +83,70 @@ static void sink(const struct addr *at)
     }
 }
 
-static void round_trip(int fd, SSL *ssl)
+enum { MESSAGE_LEN = 64, RECORD_LEN = 16384, TALK = 20 };
+
+struct held {
+    int  fd;
+    SSL *ssl; /* NULL: plain */
+};
+
+static void round_trip(const struct held *c, int len)
 {
-    char bytes[64] = "a message";
-    for (int done = 0; done < (int)sizeof bytes;) {
-        int n;
-        if (done == 0 && (ssl ? SSL_write(ssl, bytes, sizeof bytes) : (int)send(fd, bytes, sizeof bytes, 0)) <= 0)
-            die("send");
-        n = ssl ? SSL_read(ssl, bytes, sizeof bytes) : (int)recv(fd, bytes, sizeof bytes, 0);
+    char bytes[RECORD_LEN] = "a message";
+    if ((c->ssl ? SSL_write(c->ssl, bytes, len) : (int)send(c->fd, bytes, (size_t)len, 0)) != len)
+        die("send");
+    for (int done = 0; done < len;) {
+        int n = c->ssl ? SSL_read(c->ssl, bytes, len - done) : (int)recv(c->fd, bytes, (size_t)(len - done), 0);
         if (n <= 0)
             die("receive");
         done += n;
     }
 }
 
-static void hold(const struct addr *at, int count, bool tls)
+static SSL_CTX *tls_of(const char *version)
 {
-    SSL_CTX *ctx = tls ? SSL_CTX_new(TLS_client_method()) : NULL;
-    if (ctx != NULL)
-        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    for (int i = 0; i < count; i++) {
-        int  fd = open_socket(at, false);
-        SSL *ssl = NULL;
-        if (tls) {
-            ssl = SSL_new(ctx);
-            if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) != 1)
-                die("TLS handshake");
-        }
-        round_trip(fd, ssl);
+    int      number = strcmp(version, "tls1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, number) != 1 ||
+        SSL_CTX_set_max_proto_version(ctx, number) != 1)
+        die("TLS");
+    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+    return ctx;
+}
+
+static void join(struct held *c, const struct addr *at, SSL_CTX *ctx)
+{
+    *c = (struct held){.fd = open_socket(at, false)};
+    if (ctx != NULL) {
+        c->ssl = SSL_new(ctx);
+        if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_connect(c->ssl) != 1)
+            die("TLS handshake");
     }
-    printf("held %d\n", count);
+    round_trip(c, MESSAGE_LEN);
+}
+
+static void say(const char *what, int count)
+{
+    printf("%s %d\n", what, count);
     fflush(stdout);
-    while (getchar() != EOF)
-        continue;
+}
+
+/* tls: the version; NULL: plain. */
+static void hold(const struct addr *at, int count, const char *tls)
+{
+    SSL_CTX     *ctx = tls != NULL ? tls_of(tls) : NULL;
+    struct held *all = calloc((size_t)count, sizeof *all);
+    if (all == NULL)
+        die("memory");
+    for (int i = 0; i < count; i++)
+        join(&all[i], at, ctx);
+    say("held", count);
+    for (int c; (c = getchar()) != EOF;) {
+        for (int i = 0; c == '\n' && i < count * TALK; i++)
+            round_trip(&all[i / TALK], i % 4 == 0 ? RECORD_LEN : MESSAGE_LEN);
+        if (c == '\n')
+            say("talked", count);
+    }
 }
 
 static double now_s(void)
@@ -159,7 +193,7 @@ int main(int argc, char **argv)
     struct rlimit limit;
     struct addr   at;
     if (argc < 3 || !addr_parse(argv[2], &at)) {
-        fprintf(stderr, "usage: load sink ADDRESS:PORT | load hold ADDRESS:PORT N [tls] |"
+        fprintf(stderr, "usage: load sink ADDRESS:PORT | load hold ADDRESS:PORT N [tls1.2|tls1.3] |"
                         " load pingpong ADDRESS:PORT N SECONDS\n");
         return 2;
     }
@@ -172,6 +206,6 @@ int main(int argc, char **argv)
     else if (argc >= 5 && strcmp(argv[1], "pingpong") == 0)
         pingpong(&at, atoi(argv[3]), atof(argv[4]));
     else if (argc >= 4)
-        hold(&at, atoi(argv[3]), argc >= 5);
+        hold(&at, atoi(argv[3]), argc >= 5 ? argv[4] : NULL);
     return 0;
 }
