@@ -9,6 +9,7 @@
 #include "base/macros.h"
 #include "conf/quantity.h"
 #include "daemon/notify.h"
+#include "snapshot/asked.h"
 
 enum { LOG_AGAIN_MS = 5000, LAST_LOOKS = 3 };
 
@@ -493,17 +494,13 @@ static enum command_outcome shed_some(void *owner, struct command_call *call)
 
 static enum command_outcome shed_server(void *owner, struct command_call *call)
 {
-    const struct drain *d = owner;
-    struct engine_shed  shed = {.n = 0};
-    if (call->argc == 0 || !command_split(call->argv[0], &shed.backend, &shed.server))
-        return command_fail(call, "Require 'backend/server'.");
-    const struct snap_backend *backend = snapshot_find_backend(d->view->snap, shed.backend);
-    if (backend == NULL)
-        return command_fail(call, "No such backend.");
-    const struct snap_server *server = snap_backend_find_server(backend, shed.server);
+    const struct drain       *d = owner;
+    struct snap_backend      *backend;
+    const struct snap_server *server = snapshot_asked_server(d->view->snap, call, 0, &backend);
     if (server == NULL)
-        return command_fail(call, "No such server.");
-    shed.n = server_in_flight(server->live);
+        return COMMAND_DONE;
+    struct engine_shed shed = {
+        .n = server_in_flight(server->live), .backend = backend->conf->name, .server = server->conf->name};
     return begin_shed(owner, call, 1, &shed);
 }
 

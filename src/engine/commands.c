@@ -13,6 +13,7 @@
 #include "engine/inquiry.h"
 #include "engine/shared.h"
 #include "engine/tables.h"
+#include "snapshot/asked.h"
 
 /* ---- sessions ---- */
 
@@ -59,19 +60,14 @@ static bool parse_age(const char *text, uint32_t *seconds)
     return false;
 }
 
-/* The server must exist. COMMAND_PENDING: it does. */
-static enum command_outcome filter_server(struct engine *e, struct command_call *call, char *text,
-                                          struct session_filter *filter)
+/* The second word names a server, which must exist. COMMAND_PENDING: it does. */
+static enum command_outcome filter_server(struct engine *e, struct command_call *call, struct session_filter *filter)
 {
-    const char *backend, *server;
-    if (!command_split(text, &backend, &server))
-        return command_fail(call, "Require 'backend/server'.");
-    const struct snap_backend *b = snapshot_find_backend(e->snap, backend);
-    if (b == NULL)
-        return command_fail(call, "No such backend.");
-    if (snap_backend_find_server(b, server) == NULL)
-        return command_fail(call, "No such server.");
-    filter_take_server(filter, backend, server);
+    struct snap_backend      *backend;
+    const struct snap_server *server = snapshot_asked_server(e->snap, call, 1, &backend);
+    if (server == NULL)
+        return COMMAND_DONE;
+    filter_take_server(filter, backend->conf->name, server->conf->name);
     return COMMAND_PENDING;
 }
 
@@ -82,8 +78,7 @@ static enum command_outcome filter_sessions(struct engine *e, struct command_cal
         if (!parse_age(which, &filter->older_s))
             return command_fail(call, "A minimum age is expected, such as 90s or 2h.");
     } else if (strcmp(what, "server") == 0) {
-        return call->argc < 2 ? command_fail(call, "Require 'backend/server'.")
-                              : filter_server(e, call, call->argv[1], filter);
+        return filter_server(e, call, filter);
     } else if (strcmp(what, "backend") == 0) {
         if (snapshot_find_backend(e->snap, which) == NULL)
             return command_fail(call, "No such backend.");
@@ -135,9 +130,7 @@ static enum command_outcome shutdown_sessions(void *owner, struct command_call *
     struct inquiry q = {.on_session = on_kill};
     if (strcmp(command_arg(call, 0), "server") != 0)
         return command_fail(call, "'shutdown sessions' only supports 'server <backend>/<server>'.");
-    if (call->argc < 2)
-        return command_fail(call, "Require 'backend/server'.");
-    if (filter_server(owner, call, call->argv[1], &q.filter) != COMMAND_PENDING)
+    if (filter_server(owner, call, &q.filter) != COMMAND_PENDING)
         return COMMAND_DONE;
     return inquiry_send(owner, &q, call);
 }

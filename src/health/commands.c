@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/macros.h"
 #include "health/checker.h"
+#include "snapshot/asked.h"
 
 /* What a command names. */
 struct target {
@@ -18,21 +19,10 @@ struct target {
 static bool find_target(struct health *h, struct command_call *call, struct target *t)
 {
     struct snapshot *snap = health_snapshot(h);
-    const char      *backend, *server;
-    if (call->argc == 0 || !command_split(call->argv[0], &backend, &server)) {
-        (void)command_fail(call, "Require 'backend/server'.");
+    *t = (struct target){.health = h};
+    t->at = snapshot_asked_server(snap, call, 0, &t->in);
+    if (t->at == NULL)
         return false;
-    }
-    *t = (struct target){.health = h, .in = snapshot_find_backend(snap, backend)};
-    if (t->in == NULL) {
-        (void)command_fail(call, "No such backend.");
-        return false;
-    }
-    t->at = snap_backend_find_server(t->in, server);
-    if (t->at == NULL) {
-        (void)command_fail(call, "No such server.");
-        return false;
-    }
     t->backend = (size_t)(t->in - snap->backends);
     t->server = (size_t)(t->at - t->in->servers);
     return true;
