@@ -53,21 +53,32 @@ static bool take_process(struct carried *c, struct err *err)
     return false;
 }
 
+/* Takes over what socket owns. False: memory is out, and it is gone. */
+static bool add_socket(struct carried *c, const struct engine_socket *socket)
+{
+    struct engine_socket *more = realloc(c->sockets, (c->n_sockets + 1) * sizeof *more);
+    if (more == NULL) {
+        sock_close(socket->fd);
+        free(socket->listener);
+        return false;
+    }
+    c->sockets = more;
+    more[c->n_sockets++] = *socket;
+    return true;
+}
+
 static bool take_sockets(struct carried *c, struct err *err)
 {
-    struct image_reader r = c->records;
-    struct image_record record;
+    struct image_reader  r = c->records;
+    struct image_record  record;
+    struct engine_socket socket;
     while (image_next(&r, &record)) {
-        struct engine_socket *more = realloc(c->sockets, (c->n_sockets + 1) * sizeof *more);
-        if (more == NULL) {
+        switch (engine_take_socket(&record, &c->sum, &socket, err)) {
+        case ENGINE_SOCKET_TAKEN:
+            if (add_socket(c, &socket))
+                break;
             err_set(err, "out of memory");
             return false;
-        }
-        c->sockets = more;
-        switch (engine_take_socket(&record, &c->sum, &more[c->n_sockets], err)) {
-        case ENGINE_SOCKET_TAKEN:
-            c->n_sockets++;
-            break;
         case ENGINE_SOCKET_BAD:
             return false;
         case ENGINE_SOCKET_NONE:
@@ -108,13 +119,8 @@ static bool note_found(struct carried *c, const struct stored *stored, size_t n)
 /* Listening sockets that no image tells of: that of the admin endpoints, and all of them after a crash. */
 static bool take_nameless(struct carried *c, const struct stored *stored)
 {
-    struct engine_socket *more = realloc(c->sockets, (c->n_sockets + 1) * sizeof *more);
-    if (more == NULL)
-        return false;
-    c->sockets = more;
-    more[c->n_sockets] = (struct engine_socket){.asked = sock_local(stored->fd), .fd = stored->fd};
-    more[c->n_sockets].listener = strdup("");
-    return more[c->n_sockets++].listener != NULL;
+    const struct engine_socket socket = {.asked = sock_local(stored->fd), .fd = stored->fd, .listener = strdup("")};
+    return socket.listener != NULL && add_socket(c, &socket);
 }
 
 /* False: an image has told whose it is. */
@@ -343,7 +349,7 @@ void carried_free(struct carried *c)
         return;
     for (size_t i = 0; i < c->n_sockets; i++) {
         sock_close(c->sockets[i].fd);
-        free((void *)(uintptr_t)c->sockets[i].listener);
+        free(c->sockets[i].listener);
     }
     free(c->sockets);
     sock_close(take_descriptor(&c->process.admin_fd));

@@ -122,7 +122,7 @@ static bool is_awaited(void *user)
 /* The service manager is about to start this again (RestartKillSignal=). */
 static void on_restart_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
 {
-    if (!upgrade_to_store(watcher->data, strsignal(watcher->signum)))
+    if (!upgrade_to_store(watcher->data))
         on_stop_signal(loop, watcher, revents);
 }
 
@@ -315,12 +315,18 @@ size_t process_fixed_descriptors(const struct snapshot *snap)
     return n;
 }
 
+/* After a crash there may be listening sockets alone. */
+static bool takes_sessions(const struct process *p)
+{
+    return p->carried != NULL && p->carried->fd >= 0;
+}
+
 /* Where sessions are at stake, nothing else that fails ends the process. */
 static bool matters(struct process *p, int answer, const struct err *err)
 {
-    if (answer != 0 && p->carried != NULL)
+    if (answer != 0 && takes_sessions(p))
         log_error(&p->log, "not_available", LOG_STR("err", err->text));
-    return answer != 0 && p->carried == NULL;
+    return answer != 0 && !takes_sessions(p);
 }
 
 /* Everything that can fail for the operator's or the system's reasons and needs privileges. */
@@ -492,9 +498,7 @@ static void log_ready(struct process *p)
 
 void process_store_sockets(struct process *p)
 {
-    enum { MOST = 4096 };
-    int        fds[MOST + 1];
-    struct err err;
+    struct err err = {.text = "out of memory"};
     if (p->was_stored || store_size() > 0) {
         store_remove(STORE_CONNECTION); /* else what this process closes stays open */
         store_remove(STORE_IMAGE);
@@ -502,12 +506,15 @@ void process_store_sockets(struct process *p)
     }
     if (store_size() == 0)
         return;
-    size_t n = engine_listening(p->engine, fds, MOST);
-    n = n < MOST ? n : MOST;
-    if (p->admin != NULL && admin_descriptor(p->admin) >= 0)
+    size_t n = engine_listening(p->engine, NULL, 0);
+    int   *fds = calloc(n + 1, sizeof *fds);
+    if (fds != NULL)
+        n = engine_listening(p->engine, fds, n);
+    if (fds != NULL && p->admin != NULL && admin_descriptor(p->admin) >= 0)
         fds[n++] = admin_descriptor(p->admin);
-    if (store_put(STORE_LISTENER, fds, n, &err) != 0)
+    if (fds == NULL || store_put(STORE_LISTENER, fds, n, &err) != 0)
         log_warn(&p->log, "not_stored", LOG_STR("what", "listening sockets"), LOG_STR("why", err.text));
+    free(fds);
 }
 
 static void close_all(struct process *p)
@@ -520,6 +527,7 @@ static void close_all(struct process *p)
     reload_abandon(p);
     upgrade_abandon(p);
     drain_free(p->drain);
+    carried_free(p->carried); /* NULL but when the start has failed */
     admin_close(p->admin);
     sock_close(p->admin_fd);
     dns_free(p->dns);
@@ -570,7 +578,7 @@ static int run(struct process *p, struct err *err)
     process_log_listening(p, NULL);
     proxies_log_started(&p->log, p->snap);
     p->view.boot_ms = (uint32_t)(clock_mono_ms() - p->begun_ms);
-    if (p->carried != NULL && p->carried->fd >= 0)
+    if (takes_sessions(p))
         upgrade_done(p, p->carried);
     carried_free(p->carried);
     p->carried = NULL;
@@ -610,7 +618,7 @@ int process_run(struct conf *conf, const struct start *start, struct carried *ca
         p->start = start;
         p->carried = carried;
         p->was_stored = carried != NULL && carried->sum.n_found > 0;
-        if (carried != NULL)
+        if (takes_sessions(p))
             take_facts(p);
     }
     if (p != NULL && prepare(p, conf, &err) == 0) {

@@ -27,11 +27,18 @@ size_t store_size(void)
     return (size_t)n;
 }
 
-/* 0, or a negative errno. */
-static int wait_for_manager(void)
+/* answer: negative errno, or that it went well. */
+static int said(int answer, struct err *err)
 {
-    int answer = sd_notify_barrier(0, barrier_us);
-    return answer < 0 ? answer : 0;
+    if (answer >= 0)
+        return 0;
+    err_system(err, -answer, "the service manager's descriptor store");
+    return -1;
+}
+
+int store_settle(struct err *err)
+{
+    return said(sd_notify_barrier(0, barrier_us), err);
 }
 
 int store_put(const char *name, const int *fds, size_t n, struct err *err)
@@ -42,13 +49,10 @@ int store_put(const char *name, const int *fds, size_t n, struct err *err)
     for (size_t at = 0, messages = 1; at < n && answer >= 0; at += A_MESSAGE, messages++) {
         unsigned part = (unsigned)(n - at < A_MESSAGE ? n - at : A_MESSAGE);
         answer = sd_pid_notify_with_fds(0, 0, state, fds + at, part);
-        if (answer >= 0 && (messages % MESSAGES_AT_ONCE == 0 || at + part == n))
-            answer = wait_for_manager();
+        if (answer >= 0 && messages % MESSAGES_AT_ONCE == 0)
+            answer = sd_notify_barrier(0, barrier_us);
     }
-    if (answer >= 0)
-        return 0;
-    err_system(err, -answer, "the service manager's descriptor store");
-    return -1;
+    return said(answer, err);
 }
 
 void store_remove(const char *name)
@@ -83,6 +87,12 @@ int store_put(const char *name, const int *fds, size_t n, struct err *err)
     (void)name;
     (void)fds;
     (void)n;
+    err_set(err, "built without libsystemd");
+    return -1;
+}
+
+int store_settle(struct err *err)
+{
     err_set(err, "built without libsystemd");
     return -1;
 }

@@ -20,8 +20,10 @@ enum { STORE_MAX = 60000 }; /* descriptors that such names and the variable allo
 /* The manager has a store for this process, for so many descriptors; 0: it has none. It says so in FDSTORE, older ones
  * than systemd 254 by the unit's own word. */
 size_t store_size(void);
-/* 0 once the manager has them, or -1 and *err. The descriptors stay the caller's too. */
+/* 0 when they are on their way to the manager, or -1 and *err. The descriptors stay the caller's too. */
 int store_put(const char *name, const int *fds, size_t n, struct err *err) MUST_CHECK;
+/* Waits until the manager has all that was put; before this process ends. 0, or -1 and *err. */
+int store_settle(struct err *err) MUST_CHECK;
 /* Whatever has this name is taken out. */
 void store_remove(const char *name);
 

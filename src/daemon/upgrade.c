@@ -176,6 +176,7 @@ static int dry_run(struct upgrade *u, struct err *err)
     if (fd < 0)
         return -1;
     (void)snprintf(number, sizeof number, "%d", fd);
+    err_set(err, "out of memory");
     int started = setenv(CARRIED_VARIABLE, number, 1) == 0
                       ? child_start(&child, u->path, check_words(u, words), environ, fd, err)
                       : -1;
@@ -249,7 +250,9 @@ static int put_into_store(const struct upgrade *u, struct err *err)
     }
     int answer = store_put(STORE_CONNECTION, fds, engine_descriptors(engine, fds, n), err);
     free(fds);
-    return answer != 0 ? answer : store_put(STORE_IMAGE, &u->image.fd, 1, err);
+    if (answer == 0)
+        answer = store_put(STORE_IMAGE, &u->image.fd, 1, err);
+    return answer != 0 ? answer : store_settle(err);
 }
 
 /* Returns only when it has failed. No connection may be told anything: it is not over. */
@@ -389,7 +392,7 @@ void upgrade_by_signal(struct process *p)
         (void)begin(p, "signal", p->start->path, NULL, &err);
 }
 
-bool upgrade_to_store(struct process *p, const char *signal)
+bool upgrade_to_store(struct process *p)
 {
     if (store_size() == 0 || p->upgrade != NULL)
         return false;
@@ -397,7 +400,7 @@ bool upgrade_to_store(struct process *p, const char *signal)
     if (u == NULL)
         return false;
     *u = (struct upgrade){
-        .p = p, .by = signal, .path = strdup("the service manager"), .image = {.fd = -1}, .to_store = true};
+        .p = p, .by = "restart", .path = strdup("the service manager"), .image = {.fd = -1}, .to_store = true};
     u->check.fd = u->check.says = -1;
     ev_io_init(&u->checked, on_checked, -1, EV_READ);
     ev_timer_init(&u->clock, on_clock, 0., 0.);
@@ -405,11 +408,6 @@ bool upgrade_to_store(struct process *p, const char *signal)
     p->upgrade = u;
     hold(u);
     return true;
-}
-
-bool upgrade_is_under_way(const struct process *p)
-{
-    return p->upgrade != NULL;
 }
 
 void upgrade_abandon(struct process *p)

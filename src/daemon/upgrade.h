@@ -17,8 +17,7 @@ void start_note(struct start *start, char **argv);
 void upgrade_by_signal(struct process *p);
 /* The sessions wait in the service manager's store for the process that it starts next, and this one ends. False: there
  * is no such store. */
-bool upgrade_to_store(struct process *p, const char *signal) MUST_CHECK;
-bool upgrade_is_under_way(const struct process *p);
+bool upgrade_to_store(struct process *p) MUST_CHECK;
 /* The process ends. */
 void upgrade_abandon(struct process *p);
 /* The new process runs: whoever waits is answered, and the log has it. */

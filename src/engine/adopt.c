@@ -487,8 +487,7 @@ enum engine_socket_taken engine_take_socket(const struct image_record *record, s
     if (!image_take(record, &socket_image_kind, &from, err))
         return ENGINE_SOCKET_BAD;
     from.fd = find_descriptor(sum, from.cookie, from.fd);
-    *out = (struct engine_socket){
-        .bind = from.bind, .asked = from.asked, .worker = from.worker, .fd = from.fd, .paused = from.paused};
+    *out = (struct engine_socket){.bind = from.bind, .asked = from.asked, .fd = from.fd, .paused = from.paused};
     out->listener = from.listener.len > 0 ? strndup((const char *)from.listener.ptr, from.listener.len) : NULL;
     if (out->listener != NULL && from.fd > STDERR_FILENO && addr_is_set(&from.asked)) {
         sock_keep_not(from.fd);

@@ -224,7 +224,6 @@ static void carry_sockets(const struct engine *e, bool cookies, struct image_wri
             const struct socket_image   socket = {.listener = slice_str(listener->conf->name),
                                                   .bind = (uint32_t)bind,
                                                   .asked = listener->conf->bind[bind],
-                                                  .worker = i,
                                                   .fd = a->fd,
                                                   .cookie = cookies ? sock_cookie(a->fd) : 0,
                                                   .paused = a->paused};

@@ -32,9 +32,8 @@ struct engine_socket {
     char       *listener; /* name; owned */
     uint32_t    bind;     /* of its addresses */
     struct addr asked;    /* what the configuration said */
-    uint32_t    worker;
-    int         fd;     /* owned; -1: taken */
-    bool        paused; /* bound, but not listening */
+    int         fd;       /* owned; -1: taken */
+    bool        paused;   /* bound, but not listening */
 };
 
 /* A socket, by what the kernel calls it. */

@@ -133,7 +133,6 @@ static const struct image_field socket_fields[] = {
     SOCKET(1 | IMAGE_MUST, IMAGE_SLICE, listener),
     SOCKET(2, IMAGE_UINT, bind),
     SOCKET(3 | IMAGE_MUST, IMAGE_ADDR, asked),
-    SOCKET(4, IMAGE_UINT, worker),
     SOCKET(5 | IMAGE_MUST, IMAGE_UINT, fd),
     SOCKET(6, IMAGE_BOOL, paused),
     SOCKET(7, IMAGE_UINT, cookie),

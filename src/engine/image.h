@@ -116,7 +116,6 @@ struct socket_image {
     struct slice listener; /* name */
     uint32_t     bind;     /* of its addresses */
     struct addr  asked;    /* what the configuration says */
-    uint32_t     worker;
     int          fd;
     uint64_t     cookie; /* as above */
     bool         paused;

@@ -2,6 +2,8 @@
 import contextlib
 import re
 import socket
+import subprocess
+import time
 
 import pytest
 
@@ -21,7 +23,8 @@ class Service:
         self.manager = manager
         self.log = directory / "log"
         self.file = directory / "mqgate.conf"
-        configuration["global"]["control_socket"] = str(directory / "control")
+        self.control = directory / "control"
+        configuration["global"]["control_socket"] = str(self.control)
         self.file.write_text(conf_text(configuration), encoding="utf-8")
         unit = (BUILD / "systemd" / "mqgate.service").read_text(encoding="utf-8")
         variables = [f'Environment="{key}={value}"' for key, value in environment().items() if "SAN_OPTIONS" in key]
@@ -46,6 +49,12 @@ class Service:
 
     def descriptors(self):
         return int(self.manager.show("mqgate", "NFileDescriptorStore"))
+
+    def started(self):
+        """Seconds since 1970."""
+        info = subprocess.run([BUILD / "src/mqgatectl", "-s", self.control, "show", "info"], capture_output=True,
+                              text=True, timeout=DEADLINE_S, check=True).stdout
+        return int(re.search(r"^Start_time_sec: (\d+)$", info, re.M)[1])
 
     def pid(self):
         return int(self.manager.show("mqgate", "MainPID"))
@@ -129,7 +138,7 @@ def test_a_crash_keeps_the_listeners(service, serve, manager):
     """Whoever connects meanwhile waits in their queues."""
     gate = service(conf(serve(Echo).port, listener={"bind": f"127.0.0.1:{free_port()}"},
                         admin={"bind": f"127.0.0.1:{free_port()}"}))
-    before = gate.pid()
+    before, begun = gate.pid(), int(time.time())
     with gate.connect() as client:
         assert says_hello(client)
         manager.ctl("kill", "-s", "KILL", "mqgate")
@@ -137,9 +146,29 @@ def test_a_crash_keeps_the_listeners(service, serve, manager):
     with gate.connect() as client:
         assert says_hello(client)
     assert gate.pid() != before
+    assert gate.started() >= begun  # another process, which took nothing else over
     with contextlib.closing(gate.connect("admin")) as admin:
         admin.sendall(b"GET /haproxy_health HTTP/1.0\r\n\r\n")
         assert receive(admin, 12) == b"HTTP/1.1 200"
+
+
+def test_more_than_the_store_takes_is_drained(service, serve, manager):
+    """Nothing that was put there by then stays."""
+    gate = service(conf(serve(Echo).port))
+    manager.write("mqgate", [re.sub(r"^Environment=FDSTORE=.*", "Environment=FDSTORE=10", line)
+                             for line in manager.read("mqgate")])
+    manager.ctl("restart", "mqgate")
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(gate.connect()) for _ in range(10)]
+        assert all(map(says_hello, clients))
+        manager.ctl("restart", "--no-block", "mqgate")
+        assert [client.recv(1) for client in clients] == [b""] * 10
+        for client in clients:
+            client.close()
+    assert "FileDescriptorStoreMax" in gate.wait(event="upgrade_failed", by="restart")["why"]
+    gate.wait(event="drained")
+    gate.wait(3, event="ready")
+    until(lambda: gate.descriptors() == 3, "the store to hold listening sockets only")
 
 
 def test_without_a_store_a_restart_drains(service, serve, manager):

@@ -110,6 +110,29 @@ void duo_hear(struct duo *d, const uint8_t *bytes, size_t len)
     ck_assert_mem_eq(got, bytes, len);
 }
 
+void duo_hear_in_pieces(struct duo *d, size_t cut, size_t cap, void (*between)(struct duo *d))
+{
+    static const char text[] = "0123456789abcdef";
+    enum { LEN = sizeof text - 1, ALL = 2 * LEN, ROUNDS = 300 };
+    uint8_t got[ALL];
+    size_t  n, have = 0;
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(SSL_write(d->peer.ssl, text, LEN), LEN);
+    d->peer.step = cut;
+    for (int round = 0; round < ROUNDS && have < ALL; round++) {
+        peer_pump(&d->peer);
+        if (between != NULL)
+            between(d);
+        enum io how = stream_read(&d->stream, got + have, cap < ALL - have ? cap : ALL - have, &n);
+        ck_assert(how == IO_OK ? n > 0 && n <= cap : how == IO_WANT_READ && n == 0);
+        have += n;
+    }
+    ck_assert_uint_eq(have, ALL);
+    ck_assert_mem_eq(got, text, LEN);
+    ck_assert_mem_eq(got + LEN, text, LEN);
+    ck_assert(!stream_has_pending(&d->stream));
+}
+
 void duo_talk(struct duo *d)
 {
     static uint8_t bytes[16384];

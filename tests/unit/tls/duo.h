@@ -36,6 +36,9 @@ void duo_forget(struct duo *d);
 void duo_say(struct duo *d, const uint8_t *bytes, size_t len);
 /* And the other way. */
 void duo_hear(struct duo *d, const uint8_t *bytes, size_t len);
+/* Two short records reach us cut into pieces of `cut` bytes and are read `cap` bytes at a time; before each read
+ * between(d) is called, unless it is NULL. */
+void duo_hear_in_pieces(struct duo *d, size_t cut, size_t cap, void (*between)(struct duo *d));
 /* Both, with much and little. */
 void duo_talk(struct duo *d);
 

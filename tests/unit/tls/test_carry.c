@@ -172,28 +172,11 @@ END_TEST
 /* The stream moves before each read: between records, in each of their bytes, and with opened bytes that wait. */
 START_TEST(records_may_be_carried_in_any_pieces)
 {
-    static const char   text[] = "0123456789abcdef";
     static const size_t which[] = {TLS_1_3, TLS_1_2};
     struct duo          d = duo_join(which[_i]);
     for (size_t cap = 1; cap <= 33; cap += 8) {
-        for (size_t cut = 1; cut < 90; cut += 2) {
-            uint8_t got[40];
-            size_t  n, have = 0;
-            for (int i = 0; i < 2; i++)
-                ck_assert_int_eq(SSL_write(d.peer.ssl, text, 16), 16);
-            d.peer.step = cut;
-            for (int round = 0; round < 300 && have < 32; round++) {
-                peer_pump(&d.peer);
-                move(&d);
-                enum io how = stream_read(&d.stream, got + have, cap < 32 - have ? cap : 32 - have, &n);
-                ck_assert(how == IO_OK ? n > 0 && n <= cap : how == IO_WANT_READ && n == 0);
-                have += n;
-            }
-            ck_assert_uint_eq(have, 32);
-            ck_assert_mem_eq(got, text, 16);
-            ck_assert_mem_eq(got + 16, text, 16);
-            ck_assert(!stream_has_pending(&d.stream));
-        }
+        for (size_t cut = 1; cut < 90; cut += 2)
+            duo_hear_in_pieces(&d, cut, cap, move);
     }
     duo_part(&d);
 }
