@@ -67,8 +67,8 @@ def test_sessions_and_the_process_go_on_ten_times(mqgate, echo):
         assert gate.listener_stats()["open"] == 20
         with gate.connect() as another:
             assert says_hello(another)
-    until(lambda: gate.listener_stats()["open"] == 0, "their ends")
-    assert len(gate.logged(event="session_end")) == 21
+    gate.wait_end(21)
+    assert gate.listener_stats()["open"] == 0
 
 
 def test_by_signal(mqgate, echo):
