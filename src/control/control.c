@@ -66,8 +66,17 @@ static int open_socket(struct control *control, const char *path, const struct c
 {
     if (settings->fd <= 0)
         return control_socket_open(&control->socket, path, settings->mode, settings->uid, settings->gid, err);
-    control_socket_adopt(&control->socket, path, settings->mode, settings->fd);
+    control_socket_adopt(&control->socket, path, settings->mode, settings->uid, settings->gid, settings->fd);
     return 0;
+}
+
+bool control_can_open(const char *path, mode_t mode, struct err *err)
+{
+    struct control_socket s;
+    if (control_socket_open(&s, path, mode, (uid_t)-1, (gid_t)-1, err) != 0)
+        return false;
+    control_socket_close(&s, path);
+    return true;
 }
 
 struct control *control_open(struct ev_loop *loop, const struct control_settings *settings, struct log *log,
@@ -113,6 +122,11 @@ bool control_is_awaited(const struct control *control)
 int control_listener(const struct control *control)
 {
     return control->socket.fd;
+}
+
+const char *control_path(const struct control *control)
+{
+    return control->path;
 }
 
 int control_descriptor(struct command_call *call)

@@ -36,6 +36,8 @@ struct control_settings {
 
 struct control;
 
+/* Whether the socket can be made at path: it is, for a moment. False, and *err. */
+bool control_can_open(const char *path, mode_t mode, struct err *err) MUST_CHECK;
 /* Makes the socket and answers on it while the loop runs. Call it before any thread runs. loop, log and the tables must
  * outlive it. NULL and *err on failure. Free with control_close(). */
 struct control *control_open(struct ev_loop *loop, const struct control_settings *settings, struct log *log,
@@ -46,9 +48,10 @@ struct control *control_open(struct ev_loop *loop, const struct control_settings
 void control_register(struct control *control, const struct command *table, void *owner);
 /* A command has not answered yet, or not all of an answer is out. */
 bool control_is_awaited(const struct control *control);
-/* Where it listens, and the connection of whoever waits for this answer; both stay control's. */
-int control_listener(const struct control *control);
-int control_descriptor(struct command_call *call);
+/* Its socket and where that is, and the connection of whoever waits for this answer; all stay control's. */
+int         control_listener(const struct control *control);
+const char *control_path(const struct control *control);
+int         control_descriptor(struct command_call *call);
 /* Ends every client, calling back commands that have not answered; removes the socket. NULL is fine. */
 void control_close(struct control *control);
 

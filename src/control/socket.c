@@ -94,6 +94,12 @@ static int bind_to(int fd, const char *path, mode_t mode, struct err *err)
     return -1;
 }
 
+static int give_away(const struct stat *there, const char *path, uid_t uid, gid_t gid)
+{
+    bool is_anothers = (uid != (uid_t)-1 && uid != there->st_uid) || (gid != (gid_t)-1 && gid != there->st_gid);
+    return is_anothers ? lchown(path, uid, gid) : 0;
+}
+
 /* Of a path that is bound. */
 static int listen_on(struct control_socket *s, const char *path, uid_t uid, gid_t gid)
 {
@@ -102,10 +108,7 @@ static int listen_on(struct control_socket *s, const char *path, uid_t uid, gid_
         return -1;
     s->device = there.st_dev;
     s->inode = there.st_ino;
-    bool gives_away = (uid != (uid_t)-1 && uid != there.st_uid) || (gid != (gid_t)-1 && gid != there.st_gid);
-    if (gives_away && lchown(path, uid, gid) != 0)
-        return -1;
-    return listen(s->fd, BACKLOG);
+    return give_away(&there, path, uid, gid) == 0 ? listen(s->fd, BACKLOG) : -1;
 }
 
 int control_socket_open(struct control_socket *s, const char *path, mode_t mode, uid_t uid, gid_t gid, struct err *err)
@@ -127,11 +130,14 @@ int control_socket_open(struct control_socket *s, const char *path, mode_t mode,
     return -1;
 }
 
-void control_socket_adopt(struct control_socket *s, const char *path, mode_t mode, int fd)
+void control_socket_adopt(struct control_socket *s, const char *path, mode_t mode, uid_t uid, gid_t gid, int fd)
 {
     struct stat there = {0};
-    if (lstat(path, &there) == 0 && (there.st_mode & 0777) != mode)
+    bool        is_there = lstat(path, &there) == 0;
+    if (is_there && (there.st_mode & 0777) != mode)
         (void)chmod(path, mode);
+    if (is_there)
+        (void)give_away(&there, path, uid, gid);
     *s = (struct control_socket){.fd = fd, .device = there.st_dev, .inode = there.st_ino};
 }
 

@@ -17,8 +17,8 @@ struct control_socket {
  * for a moment: no other thread may run. 0, or -1 and *err. */
 int control_socket_open(struct control_socket *s, const char *path, mode_t mode, uid_t uid, gid_t gid,
                         struct err *err) MUST_CHECK;
-/* fd listens there already; the mode may be another one now. */
-void control_socket_adopt(struct control_socket *s, const char *path, mode_t mode, int fd);
+/* fd listens there already; mode and owner may be others now. */
+void control_socket_adopt(struct control_socket *s, const char *path, mode_t mode, uid_t uid, gid_t gid, int fd);
 /* The path goes too, unless it is another's by now, or the user that this process became may not. */
 void control_socket_close(struct control_socket *s, const char *path);
 

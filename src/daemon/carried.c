@@ -1,5 +1,8 @@
 #include "daemon/carried.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +10,7 @@
 
 #include "base/command.h"
 #include "carry/memory.h"
+#include "control/control.h"
 #include "daemon/store.h"
 #include "dns/dns.h"
 #include "health/checker.h"
@@ -15,8 +19,6 @@
 #include "snapshot/carry.h"
 #include "stats/carry.h"
 #include "tls/ticket.h"
-
-enum { CONTROL_PATH_MAX = 107 }; /* bytes; unix(7) */
 
 #define PROCESS(number, type, member) IMAGE_FIELD(number, type, struct process_image, member)
 static const struct image_field process_fields[] = {
@@ -27,7 +29,7 @@ static const struct image_field process_fields[] = {
     PROCESS(5 | IMAGE_MUST, IMAGE_UINT, admin_fd),
     PROCESS(6 | IMAGE_MUST, IMAGE_ADDR, admin_asked),
     PROCESS(7 | IMAGE_MUST, IMAGE_UINT, control_fd),
-    PROCESS(8, IMAGE_BOOL, has_pid_file),
+    PROCESS(8, IMAGE_SLICE, pid_file),
     PROCESS(9, IMAGE_UINT, age_ms),
     PROCESS(10, IMAGE_UINT, started_wall_ms),
     PROCESS(11, IMAGE_UINT, reload_wall_ms),
@@ -297,6 +299,32 @@ bool carried_can_listen(const struct carried *c, const struct conf *conf, struct
     return can_listen(c, &conf->admin.bind, "admin", err);
 }
 
+/* It is there afterwards, if it was before. */
+static bool can_write(const char *path, struct err *err)
+{
+    bool was_there = access(path, F_OK) == 0;
+    int  fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        err_system(err, errno, "pid_file %s", path);
+        return false;
+    }
+    (void)close(fd);
+    if (!was_there)
+        (void)unlink(path);
+    return true;
+}
+
+bool carried_can_make(const struct carried *c, const struct conf *conf, struct err *err)
+{
+    const struct conf_global *global = &conf->global;
+    bool                      has_control =
+        !global->control_socket_written || global->control_socket[0] == '\0' ||
+        (c->process.control_fd != 0 && slice_eq(c->process.control_path, slice_str(global->control_socket)));
+    if (!has_control && !control_can_open(global->control_socket, global->control_mode, err))
+        return false;
+    return global->pid_file[0] == '\0' || carried_has_pid_file(c, global->pid_file) || can_write(global->pid_file, err);
+}
+
 static int take_descriptor(int *from)
 {
     int fd = *from > STDERR_FILENO ? *from : -1;
@@ -308,16 +336,31 @@ static int take_descriptor(int *from)
 
 int carried_control(struct carried *c, const char *path)
 {
-    if (c == NULL || c->process.control_fd == 0)
+    if (c == NULL || c->process.control_fd == 0 || !slice_eq(c->process.control_path, slice_str(path)))
         return -1;
-    const struct slice was = c->process.control_path;
-    char               old[CONTROL_PATH_MAX + 1];
-    if (slice_eq(was, slice_str(path)))
-        return take_descriptor(&c->process.control_fd);
-    (void)snprintf(old, sizeof old, "%.*s", (int)was.len, (const char *)was.ptr);
-    if (was.len > 0)
-        (void)unlink(old);
-    return -1;
+    return take_descriptor(&c->process.control_fd);
+}
+
+bool carried_has_pid_file(const struct carried *c, const char *path)
+{
+    return c != NULL && slice_eq(c->process.pid_file, slice_str(path));
+}
+
+static void remove_other(struct slice was, const char *now)
+{
+    char path[PATH_MAX];
+    if (was.len == 0 || slice_eq(was, slice_str(now)))
+        return;
+    (void)snprintf(path, sizeof path, "%.*s", (int)was.len, (const char *)was.ptr);
+    (void)unlink(path);
+}
+
+void carried_remove_others(const struct carried *c, const struct conf *conf)
+{
+    if (c != NULL && c->process.control_fd != 0)
+        remove_other(c->process.control_path, conf->global.control_socket);
+    if (c != NULL)
+        remove_other(c->process.pid_file, conf->global.pid_file);
 }
 
 int carried_admin(struct carried *c, const struct addr *asked)

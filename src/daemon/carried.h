@@ -20,7 +20,7 @@ struct process_image {
     struct addr  admin_asked;
     int          control_fd; /* 0: none */
     struct slice control_path;
-    bool         has_pid_file;
+    struct slice pid_file; /* path; empty: none has been written */
     uint64_t     age_ms, started_wall_ms;
     uint64_t     reload_wall_ms;
     uint32_t     reloads, reloads_failed;
@@ -56,10 +56,16 @@ void carried_free(struct carried *c);
 /* In the dry run: where the configuration wants to listen and the process before this one did not, this one may. It
  * listens there for a moment. False, and *err. */
 bool carried_can_listen(const struct carried *c, const struct conf *conf, struct err *err) MUST_CHECK;
+/* In the dry run: where control_socket and pid_file have other paths now, they can be made. False, and *err. */
+bool carried_can_make(const struct carried *c, const struct conf *conf, struct err *err) MUST_CHECK;
 /* The socket of the control clients if it is at this path, and that of the admin endpoints if they listened at this
- * address; it is the caller's then. -1: none. A path that is another one now is removed. c may be NULL. */
+ * address; it is the caller's then. -1: none. c may be NULL. */
 int carried_control(struct carried *c, const char *path);
 int carried_admin(struct carried *c, const struct addr *asked);
+/* The process before this one has written its pid_file at this path. c may be NULL. */
+bool carried_has_pid_file(const struct carried *c, const char *path);
+/* Removes the control socket and the pid_file that have other paths in conf. c may be NULL. */
+void carried_remove_others(const struct carried *c, const struct conf *conf);
 /* For carried_each(); `to` is what the record belongs to. */
 bool carried_tickets(void *tickets, const struct image_record *record, struct err *err) MUST_CHECK;
 bool carried_stats(void *stats, const struct image_record *record, struct err *err) MUST_CHECK;

@@ -52,7 +52,7 @@ static int check_carried(struct tls_tickets *tickets, struct stats *stats, struc
     if (c != NULL)
         good = carried_is_understood(c, &n, &err) && carried_each(c, carried_tickets, tickets, &err) &&
                carried_each(c, carried_stats, stats, &err) && carried_each(c, carried_snapshot, snap, &err) &&
-               carried_can_listen(c, snap->conf, &err) &&
+               carried_can_listen(c, snap->conf, &err) && carried_can_make(c, snap->conf, &err) &&
                privileges_allow(snap->conf->global.user, snap->conf->global.group, &err);
     if (!good)
         fprintf(stderr, "mqgate: the sessions cannot be taken over: %s\n", err.text);

@@ -36,9 +36,9 @@ struct process {
     struct control     *control; /* NULL: none */
     struct drain       *drain;
     struct view         view;
-    int                 admin_fd;   /* until admin takes it over; -1 */
-    struct addr         admin_addr; /* where it really listens */
-    bool                has_pid_file;
+    int                 admin_fd;     /* until admin takes it over; -1 */
+    struct addr         admin_addr;   /* where it really listens */
+    char               *pid_file;     /* that was written; owned; NULL: none */
     struct reload      *reload;       /* under way; NULL: none */
     bool                reload_again; /* asked for meanwhile by a signal */
     struct upgrade     *upgrade;      /* under way; NULL: none */

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -260,17 +261,25 @@ static int open_admin_socket(struct process *p, struct err *err)
 static int write_pid_file(struct process *p, struct err *err)
 {
     const char *path = p->conf->global.pid_file;
-    p->has_pid_file = p->carried != NULL && p->carried->process.has_pid_file && path[0] != '\0';
-    if (p->has_pid_file || path[0] == '\0')
+    if (path[0] == '\0')
+        return 0;
+    p->pid_file = strdup(path);
+    if (p->pid_file == NULL) {
+        err_set(err, "out of memory");
+        return -1;
+    }
+    if (carried_has_pid_file(p->carried, path))
         return 0;
     FILE *f = fopen(path, "we");
-    if (f == NULL || fprintf(f, "%d\n", (int)getpid()) < 0 || fflush(f) != 0)
+    bool  written = f != NULL && fprintf(f, "%d\n", (int)getpid()) > 0 && fflush(f) == 0;
+    if (!written) {
         err_system(err, errno, "pid_file %s", path);
-    else
-        p->has_pid_file = true;
+        free(p->pid_file);
+        p->pid_file = NULL;
+    }
     if (f != NULL)
         (void)fclose(f);
-    return p->has_pid_file ? 0 : -1;
+    return written ? 0 : -1;
 }
 
 /* The default path is a convenience: a second gate, or one without /run/mqgate, does without. */
@@ -351,6 +360,7 @@ static int open_all(struct process *p, struct err *err)
         privileges_find(&who, p->conf->global.user, p->conf->global.group, err) != 0 ||
         matters(p, open_control(p, &who, err), err))
         return -1;
+    carried_remove_others(p->carried, p->conf);
     return privileges_drop(&who, err);
 }
 
@@ -533,8 +543,9 @@ static void close_all(struct process *p)
     dns_free(p->dns);
     health_free(p->health);
     engine_free(p->engine);
-    if (p->has_pid_file)
-        (void)unlink(p->conf->global.pid_file); /* fails when the user we became may not: then it is stale */
+    if (p->pid_file != NULL)
+        (void)unlink(p->pid_file); /* fails when the user we became may not: then it is stale */
+    free(p->pid_file);
     if (p->loop != NULL) {
         stop_watchers(p);
         ev_loop_destroy(p->loop);

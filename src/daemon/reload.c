@@ -9,6 +9,7 @@
 #include "daemon/files.h"
 #include "daemon/notify.h"
 #include "daemon/parts.h"
+#include "daemon/privileges.h"
 #include "net/sock.h"
 
 /* A server that has another address now. */
@@ -59,14 +60,25 @@ static void note(struct reload *r, bool differs, const char *key)
         text_add(&r->told, "%s: the change of %s waits for an upgrade or a restart.\n", r->conf->file, key);
 }
 
+/* Who has become somebody cannot become somebody else. */
+static void note_who(struct reload *r, bool differs, const char *key)
+{
+    const struct conf_global *now = &r->conf->global;
+    struct err                err;
+    if (privileges_allow(now->user, now->group, &err))
+        note(r, differs, key);
+    else if (differs)
+        text_add(&r->told, "%s: the change of %s waits for a restart.\n", r->conf->file, key);
+}
+
 /* What a process has only once. */
 static void keep_what_stays(struct reload *r)
 {
     const struct conf_global *was = &r->p->conf->global;
     struct conf_global       *now = &r->conf->global;
     note(r, now->workers != was->workers, "global.workers");
-    note(r, strcmp(now->user, was->user) != 0, "global.user");
-    note(r, strcmp(now->group, was->group) != 0, "global.group");
+    note_who(r, strcmp(now->user, was->user) != 0, "global.user");
+    note_who(r, strcmp(now->group, was->group) != 0, "global.group");
     note(r, strcmp(now->pid_file, was->pid_file) != 0, "global.pid_file");
     note(r, strcmp(now->control_socket, was->control_socket) != 0, "global.control_socket");
     note(r, now->control_mode != was->control_mode, "global.control_mode");

@@ -133,8 +133,8 @@ static struct process_image process_facts(const struct upgrade *u, uint64_t paus
                                   .admin_fd = goes_along && p->admin != NULL ? admin_descriptor(p->admin) : 0,
                                   .admin_asked = p->conf->admin.bind,
                                   .control_fd = goes_along && p->control != NULL ? control_listener(p->control) : 0,
-                                  .control_path = slice_str(p->conf->global.control_socket),
-                                  .has_pid_file = goes_along && p->has_pid_file,
+                                  .control_path = slice_str(p->control != NULL ? control_path(p->control) : ""),
+                                  .pid_file = slice_str(goes_along && p->pid_file != NULL ? p->pid_file : ""),
                                   .age_ms = clock_mono_ms() - p->view.started_mono_ms,
                                   .started_wall_ms = p->view.started_wall_ms,
                                   .reload_wall_ms = p->view.reload_wall_ms,
@@ -268,8 +268,8 @@ static void store(struct upgrade *u, struct err *err)
     log_info(&p->log, "stored", LOG_UINT("sessions", gauge_now(engine_open_sessions(p->engine))));
     log_writer_settle(p->log_writer);
     control_close(p->control);
-    if (p->has_pid_file)
-        (void)unlink(p->conf->global.pid_file);
+    if (p->pid_file != NULL)
+        (void)unlink(p->pid_file);
     _exit(EXIT_OK);
 }
 

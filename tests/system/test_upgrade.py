@@ -494,6 +494,125 @@ def test_another_number_of_workers(mqgate, echo, workers):
         assert all(map(says_hello, clients))
 
 
+@pytest.mark.parametrize("workers", [1, 4])
+def test_who_waits_in_the_queues_finds_another_number_of_workers(mqgate, echo, pki, workers):
+    """Held there by a handshake that is waited for."""
+    configuration = conf(echo.port, listener={"tls": "edge"}, tls=[section("edge", pki.leaf("one.test"))],
+                         global_={"upgrade": {"wait": "60s"}})
+    plain = {**configuration["listeners"][0], "name": "plain"}
+    del plain["tls"]
+    configuration["listeners"].append(plain)
+    gate = mqgate(configuration)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(gate.connect("plain")) for _ in range(20)]
+        assert all(map(says_hello, clients))
+        slow, operator = stack.enter_context(gate.connect()), stack.enter_context(gate.control_connect())
+        slow.sendall(TLS_BEGINS)
+        until(lambda: "state=handshake" in gate.control("show sess"), "the handshake")
+        configuration["global"]["workers"] = workers
+        gate.configure(configuration)
+        operator.sendall(b"upgrade\n")
+        until(lambda: "phase: waiting" in gate.control("show upgrade"), "it to wait")
+        late = [stack.enter_context(gate.connect("plain")) for _ in range(20)]
+        for client in late:
+            client.sendall(HELLO)
+        assert gate.listener_stats("plain")["open"] == 20
+        slow.close()
+        assert b" 20 sessions carried over, 0 closed" in operator.recv(1000)
+        assert all(receive(client, len(HELLO)) == HELLO for client in late)
+        assert all(map(says_hello, clients + late))
+        assert gate.wait_log(2, event="ready")["workers"] == str(workers)
+
+
+def test_what_a_reload_leaves_to_an_upgrade(mqgate, echo, tmp_path):
+    """The control socket, at another path and with another mode, and the file with the process id."""
+    old, new = tmp_path / "old.pid", tmp_path / "new.pid"
+    gate = mqgate(configuration := conf(echo.port, global_={"pid_file": str(old)}))
+    before, inode = gate.control_path, gate.control_path.stat().st_ino
+    with gate.connect() as client:
+        assert says_hello(client)
+        configuration["global"]["control_mode"] = "0600"
+        gate.configure(configuration)
+        assert upgrade(gate) == (1, 0)
+        assert (before.stat().st_mode & 0o777, before.stat().st_ino) == (0o600, inode)
+        assert old.read_text(encoding="ascii") == f"{gate.pid}\n"
+
+        configuration["global"].update(pid_file=str(new), control_socket=str(tmp_path / "new"), control_level="user",
+                                       control_mode="0640")
+        said = gate.reload(configuration)
+        for key in ("pid_file", "control_socket", "control_mode", "control_level"):
+            assert f"the change of global.{key} waits for an upgrade or a restart" in said
+        assert old.exists() and before.exists() and not new.exists()
+        assert upgrade(gate) == (1, 0)
+        gate.control_path = tmp_path / "new"
+        assert gate.control_path.stat().st_mode & 0o777 == 0o640
+        assert new.read_text(encoding="ascii") == f"{gate.pid}\n"
+        assert not old.exists() and not before.exists()
+        assert "Permission denied" in gate.control("upgrade")
+        assert says_hello(client)
+    gate.stop()
+    assert not new.exists() and not gate.control_path.exists()
+
+
+@pytest.mark.parametrize("key", ["control_socket", "pid_file"])
+def test_a_path_that_cannot_be_made_changes_nothing(mqgate, echo, key):
+    gate = mqgate(configuration := conf(echo.port))
+    with gate.connect() as client:
+        assert says_hello(client)
+        configuration["global"][key] = "/nonexistent/path"
+        gate.configure(configuration)
+        assert re.search(rf"{key} /nonexistent/path: .*no (such file|directory)", fails(gate), re.I)
+        assert says_hello(client)
+
+
+def test_no_control_socket_and_no_pid_file_any_more(mqgate, echo, tmp_path):
+    gate = mqgate(configuration := conf(echo.port, global_={"pid_file": str(tmp_path / "pid")}))
+    with gate.connect() as client:
+        assert says_hello(client)
+        configuration["global"].update(pid_file="", control_socket="")
+        gate.configure(configuration)
+        assert upgrade(gate) == (1, 0)
+        assert not (tmp_path / "pid").exists() and not gate.control_path.exists()
+        gate.process.send_signal(signal.SIGUSR2)
+        gate.wait_log(2, event="upgraded")
+        assert says_hello(client)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_another_user_and_group(mqgate, echo):
+    """Once; who has become somebody is told that only a restart can change that."""
+    gate = mqgate(configuration := conf(echo.port))
+    with gate.connect() as client:
+        assert says_hello(client)
+        configuration["global"].update(user="nobody", group="daemon")
+        said = gate.reload(configuration)
+        assert "global.user waits for an upgrade or a restart" in said
+        assert "global.group waits for an upgrade or a restart" in said
+        assert upgrade(gate) == (1, 0)
+        assert (gate.status("Uid"), gate.status("Gid")) == (["65534"] * 4, ["1"] * 4)
+        there = gate.control_path.stat()
+        assert (there.st_uid, there.st_gid) == (65534, 1)
+        assert says_hello(client)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_who_has_become_somebody_stays_that(mqgate, echo, tmp_path):
+    """And must be able to read what an upgrade reads."""
+    for directory in (tmp_path, *tmp_path.parents):
+        if directory.stat().st_uid == 0 and directory.stat().st_mode & 0o005 != 0o005:
+            directory.chmod(directory.stat().st_mode | 0o055)
+    gate = mqgate(configuration := conf(echo.port, global_={"user": "nobody", "group": "daemon"}))
+    gate.file.chmod(0o644)
+    with gate.connect() as client:
+        assert says_hello(client)
+        assert upgrade(gate) == (1, 0)
+        configuration["global"]["user"] = "daemon"
+        gate.configure(configuration)
+        assert "global.user and global.group are others now" in fails(gate)
+        assert "global.user waits for a restart" in gate.control("reload")
+        assert says_hello(client)
+
+
 def test_during_reloads(mqgate, echo):
     gate = mqgate(conf(echo.port))
     over = threading.Event()
