@@ -551,6 +551,37 @@ static void put_drain(struct writer *w)
     text_puts(w->t, "}");
 }
 
+static void put_upgrade(struct writer *w)
+{
+    const struct upgrade_facts *u = &w->view->upgrade;
+    if (u->phase == UPGRADE_NONE)
+        return;
+    put_key(w->t, "upgrade");
+    text_puts(w->t, "{");
+    put_text(w->t, "phase", upgrade_phase_names[u->phase]);
+    put_text(w->t, "by", u->by);
+    put_text(w->t, "binary", u->binary);
+    put_uint(w->t, "awaited", u->awaited);
+    put_uint(w->t, "left_ms", u->until_ms > w->now_ms ? u->until_ms - w->now_ms : 0);
+    text_puts(w->t, "}");
+}
+
+static void put_last_upgrade(struct writer *w)
+{
+    const struct upgrade_facts *u = &w->view->upgrade;
+    put_uint(w->t, "upgrades", w->view->upgrades);
+    put_uint(w->t, "upgrades_failed", w->view->upgrades_failed);
+    put_uint(w->t, "upgrade_sessions", u->sessions);
+    put_uint(w->t, "upgrade_closed", u->lost);
+    put_uint(w->t, "upgrade_pause_us", u->pause_us);
+    put_uint(w->t, "upgrade_wall_s", u->wall_ms / 1000);
+    put_text(w->t, "upgrade_from", u->last_from);
+    put_text(w->t, "upgrade_by", u->last_by);
+    put_bool(w->t, "upgrade_failed", view_upgrade_failed(w->view));
+    put_uint(w->t, "upgrade_failed_wall_s", u->failed_wall_ms / 1000);
+    put_text(w->t, "upgrade_failed_why", u->failed_why);
+}
+
 static void put_process(struct writer *w)
 {
     const struct view        *view = w->view;
@@ -563,17 +594,14 @@ static void put_process(struct writer *w)
     put_bool(w->t, "accepting", view->accepting);
     put_bool(w->t, "healthy", view_is_healthy(view));
     put_drain(w);
+    put_upgrade(w);
     put_uint(w->t, "workers", global->workers);
     put_uint(w->t, "max_connections", view->max_connections);
     put_uint(w->t, "reloads", view->reloads);
     put_uint(w->t, "reloads_failed", view->reloads_failed);
-    put_uint(w->t, "upgrades", view->upgrades);
-    put_uint(w->t, "upgrades_failed", view->upgrades_failed);
-    put_uint(w->t, "upgrade_sessions", view->upgrade.sessions);
-    put_uint(w->t, "upgrade_closed", view->upgrade.lost);
-    put_uint(w->t, "upgrade_pause_us", view->upgrade.pause_us);
     put_uint(w->t, "reload_wall_s", view->reload_wall_ms / 1000);
     put_bool(w->t, "reload_failed", view->reload_failed);
+    put_last_upgrade(w);
     for (enum worker_counter i = 0; i < WORKER_COUNTERS; i++)
         put_uint(w->t, worker_counter_names[i], counters_sum(stats_workers(view->snap->stats), i));
     put_key(w->t, "info");

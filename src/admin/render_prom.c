@@ -435,7 +435,11 @@ static void put_upgrades(const struct view *view, const struct writer *w)
                 "Binaries that took the place of another, with all sessions.");
     put_counter(w, "mqgate_upgrades_failed_total", view->upgrades_failed,
                 "Those that would not do: nothing has changed.");
-    put_gauge(w, "mqgate_upgrade_sessions", view->upgrade.sessions, "Sessions that the last one carried over.");
+    put_gauge(w, "mqgate_upgrade_last_failed", view_upgrade_failed(view), "1 when the last one would not do.");
+    put_gauge(w, "mqgate_upgrade_last_seconds", view_upgrade_wall_ms(view) / 1000,
+              "When the last one was tried, seconds since 1970; 0: never.");
+    put_gauge(w, "mqgate_upgrade_sessions", view->upgrade.sessions,
+              "Sessions that the last one that took effect carried over.");
     put_gauge(w, "mqgate_upgrade_closed", view->upgrade.lost, "Sessions that it could not.");
     if (put_head(w, "mqgate_", "upgrade_pause_seconds", PROM_GAUGE, "Time that no byte moved meanwhile."))
         text_add(w->out, "mqgate_upgrade_pause_seconds %" PRIu64 ".%06u\n", view->upgrade.pause_us / 1000000,

@@ -39,6 +39,8 @@ static const struct image_field process_fields[] = {
     PROCESS(15, IMAGE_UINT, upgrades),
     PROCESS(16, IMAGE_UINT, upgrades_failed),
     PROCESS(17, IMAGE_SLICE, control_path),
+    PROCESS(18, IMAGE_UINT, upgrade_failed_wall_ms),
+    PROCESS(19, IMAGE_SLICE, upgrade_failed_why),
 };
 const struct image_kind process_image_kind = {"process", IMAGE_PROCESS | IMAGE_MUST, process_fields,
                                               ARRAY_LEN(process_fields)};

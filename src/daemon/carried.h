@@ -26,6 +26,8 @@ struct process_image {
     uint32_t     reloads, reloads_failed;
     bool         reload_failed;
     uint32_t     upgrades, upgrades_failed;
+    uint64_t     upgrade_failed_wall_ms; /* when the last one failed, and why */
+    struct slice upgrade_failed_why;
 };
 
 extern const struct image_kind process_image_kind;

@@ -614,6 +614,9 @@ static void take_facts(struct process *p)
     p->view.reload_failed = was->reload_failed;
     p->view.upgrades = was->upgrades;
     p->view.upgrades_failed = was->upgrades_failed;
+    p->view.upgrade.failed_wall_ms = was->upgrade_failed_wall_ms;
+    (void)snprintf(p->view.upgrade.failed_why, sizeof p->view.upgrade.failed_why, "%.*s",
+                   (int)was->upgrade_failed_why.len, (const char *)was->upgrade_failed_why.ptr);
 }
 
 int process_run(struct conf *conf, const struct start *start, struct carried *carried)

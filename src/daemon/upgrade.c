@@ -39,9 +39,7 @@ struct upgrade {
     struct child         check;
     struct ev_io         checked; /* active while the check runs */
     struct ev_timer      clock;   /* while the check runs: its limit; then: the next look */
-    uint64_t             until_ms;
     struct carry_memory  image;
-    bool                 held;
     bool                 to_store; /* there is no other binary yet: the service manager starts it */
 };
 
@@ -70,6 +68,22 @@ static char **check_words(const struct upgrade *u, char *words[5])
     return words;
 }
 
+static struct upgrade_facts *facts(struct process *p)
+{
+    return &p->view.upgrade;
+}
+
+/* Which is over at the latest so long from now. */
+static void set_phase(struct upgrade *u, enum upgrade_phase phase, uint32_t most_ms)
+{
+    struct upgrade_facts *f = facts(u->p);
+    f->phase = phase;
+    f->by = u->by;
+    f->binary = u->path;
+    f->awaited = 0;
+    f->until_ms = clock_mono_ms() + most_ms;
+}
+
 /* ---- the end of it ---- */
 
 static void upgrade_free(struct upgrade *u)
@@ -79,6 +93,7 @@ static void upgrade_free(struct upgrade *u)
     child_kill(&u->check);
     carry_memory_close(&u->image);
     u->p->upgrade = NULL;
+    facts(u->p)->phase = UPGRADE_NONE;
     free(u->path);
     free(u);
 }
@@ -86,6 +101,8 @@ static void upgrade_free(struct upgrade *u)
 static void note_failure(struct process *p, const char *by, const char *path, const char *why)
 {
     p->view.upgrades_failed++;
+    facts(p)->failed_wall_ms = clock_wall_ms();
+    (void)snprintf(facts(p)->failed_why, sizeof facts(p)->failed_why, "%s", why);
     log_error(&p->log, "upgrade_failed", LOG_STR("by", by), LOG_STR("binary", path), LOG_STR("why", why),
               LOG_STR("hint", "nothing has changed"));
 }
@@ -95,7 +112,7 @@ static void give_up(struct upgrade *u, const char *why)
 {
     struct process      *p = u->p;
     struct command_call *call = u->call;
-    if (u->held)
+    if (facts(p)->phase == UPGRADE_WAIT)
         engine_hold(p->engine, false);
     note_failure(p, u->by, u->path, why);
     if (call != NULL)
@@ -142,7 +159,9 @@ static struct process_image process_facts(const struct upgrade *u, uint64_t paus
                                   .reloads_failed = p->view.reloads_failed,
                                   .reload_failed = p->view.reload_failed,
                                   .upgrades = p->view.upgrades + 1,
-                                  .upgrades_failed = p->view.upgrades_failed};
+                                  .upgrades_failed = p->view.upgrades_failed,
+                                  .upgrade_failed_wall_ms = p->view.upgrade.failed_wall_ms,
+                                  .upgrade_failed_why = slice_str(p->view.upgrade.failed_why)};
 }
 
 static int write_image(struct upgrade *u, const struct process_image *facts, struct err *err)
@@ -306,7 +325,8 @@ static void look(struct upgrade *u)
         return;
     }
     engine_pause(p->engine);
-    bool goes = engine_n_unready(p->engine) == 0 || clock_mono_ms() >= u->until_ms;
+    facts(p)->awaited = engine_n_unready(p->engine);
+    bool goes = facts(p)->awaited == 0 || clock_mono_ms() >= facts(p)->until_ms;
     if (goes)
         go(u, paused_ns, &err);
     resume(u);
@@ -318,8 +338,7 @@ static void look(struct upgrade *u)
 
 static void hold(struct upgrade *u)
 {
-    u->until_ms = clock_mono_ms() + u->p->conf->global.upgrade.wait_ms;
-    u->held = true;
+    set_phase(u, UPGRADE_WAIT, u->p->conf->global.upgrade.wait_ms);
     engine_hold(u->p->engine, true);
     look(u);
 }
@@ -330,7 +349,7 @@ static void on_clock(struct ev_loop *loop, struct ev_timer *timer, int revents)
     struct upgrade *u = timer->data;
     (void)loop;
     (void)revents;
-    if (u->held)
+    if (facts(u->p)->phase == UPGRADE_WAIT)
         look(u);
     else
         give_up(u, "it takes too long to check the configuration");
@@ -361,6 +380,7 @@ static void start_check(struct upgrade *u)
     u->clock.data = u;
     ev_timer_start(p->loop, &u->clock);
     p->upgrade = u;
+    set_phase(u, UPGRADE_CHECK, CHECK_MS);
     notify_reloading();
     log_info(&p->log, "upgrading", LOG_STR("by", u->by), LOG_STR("binary", u->path),
              LOG_STR("version", PACKAGE_VERSION));
@@ -430,24 +450,32 @@ static struct slice or_unknown(struct slice text)
     return text.len > 0 ? text : slice_str("unknown");
 }
 
+static void note_done(struct process *p, const struct carried *c)
+{
+    const struct slice    version = or_unknown(c->process.version), by = or_unknown(c->process.by);
+    struct upgrade_facts *f = facts(p);
+    f->sessions = c->sum.sessions;
+    f->lost = c->sum.lost;
+    f->pause_us = (clock_mono_ns() - c->process.paused_ns) / 1000;
+    f->wall_ms = clock_wall_ms();
+    (void)snprintf(f->last_from, sizeof f->last_from, "%.*s", (int)version.len, (const char *)version.ptr);
+    (void)snprintf(f->last_by, sizeof f->last_by, "%.*s", (int)by.len, (const char *)by.ptr);
+}
+
 void upgrade_done(struct process *p, struct carried *c)
 {
-    const struct process_image *was = &c->process;
-    const struct slice          version = or_unknown(was->version), by = or_unknown(was->by);
-    const uint64_t              pause_us = (clock_mono_ns() - was->paused_ns) / 1000;
-    char                        text[256], from[32], whom[32];
-    (void)snprintf(from, sizeof from, "%.*s", (int)version.len, (const char *)version.ptr);
-    (void)snprintf(whom, sizeof whom, "%.*s", (int)by.len, (const char *)by.ptr);
-    p->view.upgrade = (struct upgrade_facts){
-        .sessions = c->sum.sessions, .lost = c->sum.lost, .pause_us = pause_us, .wall_ms = clock_wall_ms()};
-    log_info(&p->log, "upgraded", LOG_STR("by", whom), LOG_STR("from", from), LOG_STR("to", PACKAGE_VERSION),
-             LOG_UINT("sessions", c->sum.sessions), LOG_UINT("closed", c->sum.lost), LOG_UINT("pause_us", pause_us));
+    const struct upgrade_facts *f = facts(p);
+    char                        text[256];
+    note_done(p, c);
+    log_info(&p->log, "upgraded", LOG_STR("by", f->last_by), LOG_STR("from", f->last_from),
+             LOG_STR("to", PACKAGE_VERSION), LOG_UINT("sessions", f->sessions), LOG_UINT("closed", f->lost),
+             LOG_UINT("pause_us", f->pause_us));
     (void)snprintf(text, sizeof text,
                    "Upgraded from %s to " PACKAGE_VERSION ": %u sessions carried over, %u closed, paused for %" PRIu64
                    ".%03u ms.\n\n",
-                   from, c->sum.sessions, c->sum.lost, pause_us / 1000, (unsigned)(pause_us % 1000));
-    if (was->call_fd > STDERR_FILENO)
-        answer(was->call_fd, text);
+                   f->last_from, f->sessions, f->lost, f->pause_us / 1000, (unsigned)(f->pause_us % 1000));
+    if (c->process.call_fd > STDERR_FILENO)
+        answer(c->process.call_fd, text);
 }
 
 /* ---- commands ---- */
@@ -474,15 +502,30 @@ static enum command_outcome upgrade(void *owner, struct command_call *call)
     return COMMAND_PENDING;
 }
 
+static void say_last(const struct upgrade_facts *f, struct text *out)
+{
+    if (f->wall_ms != 0)
+        text_add(out,
+                 "last_sec: %" PRIu64 "\nlast_from: %s\nlast_by: %s\nsessions: %u\nclosed: %u\npause_us: %" PRIu64 "\n",
+                 f->wall_ms / 1000, f->last_from, f->last_by, f->sessions, f->lost, f->pause_us);
+    if (f->failed_wall_ms == 0)
+        return;
+    text_add(out, "failed_sec: %" PRIu64 "\nfailed_why: ", f->failed_wall_ms / 1000);
+    text_put_line_part(out, f->failed_why);
+    text_puts(out, "\n");
+}
+
 static enum command_outcome show_upgrade(void *owner, struct command_call *call)
 {
-    const struct process       *p = owner;
-    const struct upgrade_facts *last = &p->view.upgrade;
-    const char                 *phase = p->upgrade == NULL ? "none" : p->upgrade->held ? "waiting" : "checking";
-    text_add(&call->out, "phase: %s\nupgrades: %u\nfailed: %u\n", phase, p->view.upgrades, p->view.upgrades_failed);
-    if (last->wall_ms != 0)
-        text_add(&call->out, "last_sec: %" PRIu64 "\nsessions: %u\nclosed: %u\npause_us: %" PRIu64 "\n",
-                 last->wall_ms / 1000, last->sessions, last->lost, last->pause_us);
+    struct process             *p = owner;
+    const struct upgrade_facts *f = facts(p);
+    const uint64_t              now_ms = clock_mono_ms();
+    text_add(&call->out, "phase: %s\n", upgrade_phase_names[f->phase]);
+    if (f->phase != UPGRADE_NONE)
+        text_add(&call->out, "by: %s\nbinary: %s\nawaited: %u\nleft_ms: %" PRIu64 "\n", f->by, f->binary, f->awaited,
+                 f->until_ms > now_ms ? f->until_ms - now_ms : 0);
+    text_add(&call->out, "upgrades: %u\nfailed: %u\n", p->view.upgrades, p->view.upgrades_failed);
+    say_last(f, &call->out);
     return COMMAND_DONE;
 }
 

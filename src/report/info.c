@@ -111,6 +111,8 @@ FIELD(last_reload, str(f->view->reload_wall_ms == 0 ? "never" : f->view->reload_
 FIELD(last_reload_sec, u32(f->view->reload_wall_ms / 1000))
 FIELD(upgrades, u32(f->view->upgrades))
 FIELD(failed_upgrades, u32(f->view->upgrades_failed))
+FIELD(last_upgrade, str(view_upgrade_wall_ms(f->view) == 0 ? "never" : view_upgrade_failed(f->view) ? "failed" : "ok"))
+FIELD(last_upgrade_sec, u32(view_upgrade_wall_ms(f->view) / 1000))
 FIELD(upgrade_sessions, u32(f->view->upgrade.sessions))
 FIELD(upgrade_closed, u32(f->view->upgrade.lost))
 FIELD(upgrade_pause_us, u32((uint32_t)f->view->upgrade.pause_us))
@@ -212,7 +214,9 @@ static const struct field fields[] = {
     {"LastReload_sec", "MDP", "When that was, seconds since 1970, 0 for never", get_last_reload_sec},
     {"Upgrades", "MCP", "Upgrades of the binary since the start", get_upgrades},
     {"FailedUpgrades", "MCP", "Upgrades that changed nothing, because something was wrong", get_failed_upgrades},
-    {"UpgradeSessions", "MGP", "Sessions that the last one carried over", get_upgrade_sessions},
+    {"LastUpgrade", "SOP", "How the last one went: never, ok or failed", get_last_upgrade},
+    {"LastUpgrade_sec", "MDP", "When that was, seconds since 1970, 0 for never", get_last_upgrade_sec},
+    {"UpgradeSessions", "MGP", "Sessions that the last one that took effect carried over", get_upgrade_sessions},
     {"UpgradeClosed", "MGP", "Sessions that it could not", get_upgrade_closed},
     {"UpgradePause_us", "MDP", "Time that no byte moved meanwhile", get_upgrade_pause_us},
     {"Drain", "SOP", "How far a drain is: none, notice, shed, wait or over", get_drain},

@@ -6,6 +6,18 @@ const char *const drain_phase_names[] = {[DRAIN_NONE] = "none",
                                          [DRAIN_WAIT] = "wait",
                                          [DRAIN_OVER] = "over"};
 
+const char *const upgrade_phase_names[] = {[UPGRADE_NONE] = "none", [UPGRADE_CHECK] = "check", [UPGRADE_WAIT] = "wait"};
+
+bool view_upgrade_failed(const struct view *view)
+{
+    return view->upgrade.failed_wall_ms > view->upgrade.wall_ms;
+}
+
+uint64_t view_upgrade_wall_ms(const struct view *view)
+{
+    return view_upgrade_failed(view) ? view->upgrade.failed_wall_ms : view->upgrade.wall_ms;
+}
+
 bool view_is_healthy(const struct view *view)
 {
     return view->accepting && view->drain.phase == DRAIN_NONE && snapshot_is_healthy(view->snap);

@@ -34,12 +34,34 @@ struct drain_facts {
     uint64_t         closed_ms; /* the listeners were closed; 0: they are not */
 };
 
-/* How this process came to be, when another binary was there before it. */
+enum upgrade_phase {
+    UPGRADE_NONE,
+    UPGRADE_CHECK, /* the other binary looks at the configuration */
+    UPGRADE_WAIT   /* nobody is accepted, and handshakes are awaited */
+};
+
+extern const char *const upgrade_phase_names[];
+
+/* What there is to tell of upgrades; times of the wall clock are 0 when there was none, texts cut when longer. */
 struct upgrade_facts {
+    /* The one that is under way; nothing of this holds in UPGRADE_NONE. */
+    enum upgrade_phase phase;
+    const char        *by; /* who asked for it */
+    const char        *binary;
+    uint32_t           awaited;  /* handshakes */
+    uint64_t           until_ms; /* monotonic: the phase takes no longer */
+
+    /* The last one, which made this process. */
     uint32_t sessions; /* that were carried over */
     uint32_t lost;     /* that could not be */
     uint64_t pause_us; /* while no byte moved */
-    uint64_t wall_ms;  /* when that was; 0: never */
+    uint64_t wall_ms;
+    char     last_from[32]; /* version */
+    char     last_by[32];
+
+    /* The last one that failed, in this process or one before it. */
+    uint64_t failed_wall_ms;
+    char     failed_why[512];
 };
 
 struct view {
@@ -66,7 +88,7 @@ struct view {
     bool             accepting; /* the listeners take new clients; health is 503 when they do not */
 
     struct drain_facts   drain;
-    struct upgrade_facts upgrade; /* the last one */
+    struct upgrade_facts upgrade;
 };
 
 /* How a drain, or shed, goes on. */
@@ -82,6 +104,10 @@ struct progress {
 };
 
 struct progress view_progress(const struct view *view, uint64_t now_ms);
+
+/* Whether the last upgrade that was tried came to nothing, and when that was, wall clock; 0: none was. */
+bool     view_upgrade_failed(const struct view *view);
+uint64_t view_upgrade_wall_ms(const struct view *view);
 
 /* What the health endpoint says. */
 bool view_is_healthy(const struct view *view);

@@ -1,6 +1,7 @@
 """The statistics page in a real browser, on a gate that lives. Pictures of it are left in the build directory."""
 import contextlib
 import csv
+import os
 import re
 import threading
 import time
@@ -8,7 +9,7 @@ import time
 import pytest
 
 from browser import Browser
-from mqgate import BUILD, DEADLINE_S, conf, until
+from mqgate import BINARY, BUILD, DEADLINE_S, conf, until
 from pki import section
 from servers import Echo, free_port
 from test_admin import crypt
@@ -217,6 +218,34 @@ def test_figures_and_charts_move_without_reloading(mqgate, serve, browser, pki):
     assert "mqtts" in browser.look("document.getElementById('clients').innerText")
     certificate = browser.look("document.querySelector('#certificates tbody').innerText")
     assert "mqtt.example.com" in certificate and "29" in certificate
+
+
+def test_upgrades_are_shown(mqgate, browser, tmp_path):
+    """What came of the last one, and one that is under way."""
+    gate = mqgate(conf(free_port()))
+    process = "document.getElementById('process').innerText"
+    progress = "document.getElementById('progress').innerText"
+    show(browser, gate)
+    assert "upgrades = 0; last = never" in browser.look(process)
+    gate.control(f"upgrade {tmp_path}/missing")
+    browser.click("#now")
+    until(lambda: f"last = failed: run {tmp_path}/missing: No such file" in browser.look(process), "the failure")
+    assert browser.look(progress) == ""
+    slow = tmp_path / "slow"
+    slow.write_text(f'#!/bin/sh\n[ "$MQGATE_IMAGE" ] || read line <{tmp_path}/go; exec {BINARY} "$@"\n', encoding="ascii")
+    slow.chmod(0o755)
+    os.mkfifo(tmp_path / "go")
+    with gate.control_connect() as operator:
+        operator.sendall(f"upgrade {slow}\n".encode())
+        gate.wait_log(event="upgrading")
+        browser.click("#now")
+        until(lambda: "Upgrade" in browser.look(progress) and str(slow) in browser.look(progress), "one under way")
+        (tmp_path / "go").write_text("\n", encoding="ascii")
+        assert operator.recv(1000).startswith(b"Upgraded from ")
+    browser.click("#now")
+    until(lambda: re.search(r"upgrades = 1; last = from \S+ by command, 0 sessions, 0 closed, [0-9.]+ ms",
+                            browser.look(process)), "the upgrade")
+    assert browser.look(progress) == ""
 
 
 def with_mqtt(told):

@@ -512,7 +512,7 @@ def test_who_waits_in_the_queues_finds_another_number_of_workers(mqgate, echo, p
         configuration["global"]["workers"] = workers
         gate.configure(configuration)
         operator.sendall(b"upgrade\n")
-        until(lambda: "phase: waiting" in gate.control("show upgrade"), "it to wait")
+        until(lambda: "phase: wait" in gate.control("show upgrade"), "it to wait")
         late = [stack.enter_context(gate.connect("plain")) for _ in range(20)]
         for client in late:
             client.sendall(HELLO)
@@ -677,24 +677,71 @@ def test_figures_go_along(mqgate, echo):
     until(lambda: gate.listener_stats()["open"] == 0, "the other")
 
 
+def facts(answer):
+    return dict(line.split(": ", 1) for line in answer.strip().splitlines())
+
+
+def metrics(gate):
+    lines = (line.rsplit(" ", 1) for line in gate.get("/metrics")[2].decode().splitlines() if line[0] != "#")
+    return {name: float(value) for name, value in lines}
+
+
 def test_it_is_told_everywhere(mqgate, echo, tmp_path):
     gate = mqgate(conf(echo.port))
+    begun = int(time.time())
     assert gate.control("show upgrade") == "phase: none\nupgrades: 0\nfailed: 0\n\n"
+    assert facts(gate.control("show info"))["LastUpgrade"] == "never"
     with gate.connect() as client:
         assert says_hello(client)
         fails(gate, tmp_path / "missing")
+        told, info, stats = facts(gate.control("show upgrade")), facts(gate.control("show info")), gate.stats()
+        assert begun <= int(told["failed_sec"]) <= time.time() and "No such file" in told["failed_why"]
+        assert told["upgrades"] == "0" and told["failed"] == "1" and "last_sec" not in told
+        assert (info["LastUpgrade"], info["LastUpgrade_sec"]) == ("failed", told["failed_sec"])
+        assert stats["upgrade_failed"] and stats["upgrade_failed_why"] == told["failed_why"]
+        assert metrics(gate)["mqgate_upgrade_last_failed"] == 1
         assert upgrade(gate) == (1, 0)
-        told = dict(line.split(": ") for line in gate.control("show upgrade").strip().splitlines())
-        assert {key: told[key] for key in ("phase", "upgrades", "failed", "sessions", "closed")} == {
-            "phase": "none", "upgrades": "1", "failed": "1", "sessions": "1", "closed": "0"}
-        info = dict(line.split(": ", 1) for line in gate.control("show info").strip().splitlines())
-        assert (info["Upgrades"], info["FailedUpgrades"], info["UpgradeSessions"]) == ("1", "1", "1")
-        assert info["UpgradePause_us"] == told["pause_us"]
-        stats = gate.stats()
-        assert (stats["upgrades"], stats["upgrades_failed"], stats["upgrade_sessions"]) == (1, 1, 1)
-        metrics = gate.get("/metrics")[2].decode()
-        assert "\nmqgate_upgrades_total 1\n" in metrics and "\nmqgate_upgrade_sessions 1\n" in metrics
-        assert float(re.search(r"\nmqgate_upgrade_pause_seconds (.*)\n", metrics)[1]) > 0
+        version, why = gate.control("show version").strip(), told["failed_why"]
+        told = facts(gate.control("show upgrade"))
+        assert begun <= int(told.pop("last_sec")) <= time.time() and int(told.pop("failed_sec")) >= begun
+        pause = int(told.pop("pause_us"))
+        assert pause > 0
+        assert told == {"phase": "none", "upgrades": "1", "failed": "1", "last_from": version, "last_by": "command",
+                        "sessions": "1", "closed": "0", "failed_why": why}
+        info, stats = facts(gate.control("show info")), gate.stats()
+        assert (info["Upgrades"], info["FailedUpgrades"], info["UpgradeSessions"], info["UpgradeClosed"]) == (
+            "1", "1", "1", "0")
+        assert (info["UpgradePause_us"], int(info["LastUpgrade_sec"])) == (str(pause), stats["upgrade_wall_s"])
+        assert (stats["upgrades"], stats["upgrades_failed"], stats["upgrade_sessions"], stats["upgrade_closed"]) == (
+            1, 1, 1, 0)
+        assert (stats["upgrade_pause_us"], stats["upgrade_by"], stats["upgrade_from"]) == (pause, "command", version)
+        assert stats["upgrade_failed_why"] == why and "upgrade" not in stats
+        figures = metrics(gate)
+        for name, value in {"upgrades_total": 1, "upgrades_failed_total": 1, "upgrade_sessions": 1, "upgrade_closed": 0,
+                            "upgrade_last_seconds": stats["upgrade_wall_s"], "upgrade_pause_seconds": pause / 1e6}.items():
+            assert figures[f"mqgate_{name}"] == value, name
+
+
+def test_one_that_is_under_way_is_told_of(tls_gate, tmp_path):
+    gate, _ = tls_gate("60s")
+    slow = script(tmp_path, f'[ "$MQGATE_IMAGE" ] || read line <{tmp_path}/go; exec {BINARY} "$@"')
+    os.mkfifo(tmp_path / "go")
+    with gate.connect() as client, gate.control_connect() as operator:
+        client.sendall(TLS_BEGINS)
+        until(lambda: "state=handshake" in gate.control("show sess"), "the handshake")
+        operator.sendall(f"upgrade {slow}\n".encode())
+        until(lambda: "phase: check" in gate.control("show upgrade"), "the check")
+        told, stats = facts(gate.control("show upgrade")), gate.stats()["upgrade"]
+        assert (told["by"], told["binary"], told["awaited"]) == ("command", str(slow), "0")
+        assert 0 < stats.pop("left_ms") <= 30000
+        assert stats == {"phase": "check", "by": "command", "binary": str(slow), "awaited": 0}
+        (tmp_path / "go").write_text("\n", encoding="ascii")
+        until(lambda: "phase: wait" in gate.control("show upgrade"), "it to wait")
+        stats = gate.stats()["upgrade"]
+        assert (stats["phase"], stats["awaited"]) == ("wait", 1) and 30000 < stats["left_ms"] <= 60000
+        client.close()
+        assert operator.recv(1000).startswith(b"Upgraded from ")
+    assert gate.control("show upgrade").startswith("phase: none\n") and "upgrade" not in gate.stats()
 
 
 def test_mqgatectl_says_how_it_went(mqgate, echo, tmp_path):
