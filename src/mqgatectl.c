@@ -53,6 +53,8 @@ static enum ctl_status run(const char *socket, int argc, char **argv)
         return tables_stat(socket, argc - 1, argv + 1);
     if (is(word, "top"))
         return top_run(socket, argc - 1, argv + 1);
+    if (is(word, "upgrade"))
+        return ask_upgrade(socket, argv, argc);
     return ask_words(socket, argv, argc);
 }
 

@@ -38,7 +38,8 @@ static bool send_line(int fd, const char *before, const char *line, struct err *
     return false;
 }
 
-static enum ctl_status print_answer(int fd, const char *line)
+/* says: the command never ends well without words. */
+static enum ctl_status print_answer(int fd, const char *line, bool says)
 {
     struct answer answer;
     struct err    err;
@@ -59,11 +60,14 @@ static enum ctl_status print_answer(int fd, const char *line)
     if (n != 0 || fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "mqgatectl: the answer is cut short: %s\n", strerror(n != 0 ? why : errno));
         good = false;
+    } else if (says && !answer.printed) {
+        fputs("mqgatectl: mqgate is gone, and has not said how it went\n", stderr);
+        good = false;
     }
     return good ? CTL_OK : CTL_FAILED;
 }
 
-enum ctl_status ask_print(const char *socket, const struct text *line)
+static enum ctl_status ask_print(const char *socket, const struct text *line, bool says)
 {
     struct err err;
     int        fd = dial_open(socket, DIAL_TIMEOUT_MS, &err);
@@ -71,22 +75,32 @@ enum ctl_status ask_print(const char *socket, const struct text *line)
         say(&err);
         return CTL_NOT_REACHED;
     }
-    enum ctl_status status = print_answer(fd, line->at);
+    enum ctl_status status = print_answer(fd, line->at, says);
     close(fd);
     return status;
 }
 
-enum ctl_status ask_words(const char *socket, char **words, int n)
+static enum ctl_status ask(const char *socket, char **words, int n, bool says)
 {
     struct text     line = {.at = NULL};
     struct err      err;
     enum ctl_status status = CTL_BAD_USAGE;
     if (line_join(&line, words, n, &err))
-        status = ask_print(socket, &line);
+        status = ask_print(socket, &line, says);
     else
         say(&err);
     text_fini(&line);
     return status;
+}
+
+enum ctl_status ask_words(const char *socket, char **words, int n)
+{
+    return ask(socket, words, n, false);
+}
+
+enum ctl_status ask_upgrade(const char *socket, char **words, int n)
+{
+    return ask(socket, words, n, true);
 }
 
 enum ctl_status ask_drain(const char *socket, char **words, int n)
@@ -101,7 +115,7 @@ enum ctl_status ask_drain(const char *socket, char **words, int n)
     }
     if (waits)
         text_puts(&line, "; wait 2147483647s drained");
-    enum ctl_status status = ask_print(socket, &line);
+    enum ctl_status status = ask_print(socket, &line, false);
     text_fini(&line);
     return status;
 }

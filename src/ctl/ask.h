@@ -6,11 +6,11 @@
 #include "base/text.h"
 #include "ctl/status.h"
 
-/* Sends the command line and writes what comes back to standard output as it comes, however long it takes; what tells
- * of a failure goes to standard error. */
-enum ctl_status ask_print(const char *socket, const struct text *line);
-/* What words say to mqgate, as one command line. */
+/* Sends what words say, as one command line, and writes what comes back to standard output as it comes, however long it
+ * takes; what tells of a failure goes to standard error. */
 enum ctl_status ask_words(const char *socket, char **words, int n);
+/* The same for "upgrade": no answer is a failure. */
+enum ctl_status ask_upgrade(const char *socket, char **words, int n);
 /* The same for "drain" and what stands behind it; "--wait" as the last word is for us: returns when it is done. */
 enum ctl_status ask_drain(const char *socket, char **words, int n);
 /* Every line of standard input, one after the other, also behind one that failed. */

@@ -68,7 +68,7 @@ static char **check_words(const struct upgrade *u, char *words[5])
     return words;
 }
 
-static struct upgrade_facts *facts(struct process *p)
+static struct upgrade_facts *told(struct process *p)
 {
     return &p->view.upgrade;
 }
@@ -76,7 +76,7 @@ static struct upgrade_facts *facts(struct process *p)
 /* Which is over at the latest so long from now. */
 static void set_phase(struct upgrade *u, enum upgrade_phase phase, uint32_t most_ms)
 {
-    struct upgrade_facts *f = facts(u->p);
+    struct upgrade_facts *f = told(u->p);
     f->phase = phase;
     f->by = u->by;
     f->binary = u->path;
@@ -93,7 +93,7 @@ static void upgrade_free(struct upgrade *u)
     child_kill(&u->check);
     carry_memory_close(&u->image);
     u->p->upgrade = NULL;
-    facts(u->p)->phase = UPGRADE_NONE;
+    told(u->p)->phase = UPGRADE_NONE;
     free(u->path);
     free(u);
 }
@@ -101,8 +101,8 @@ static void upgrade_free(struct upgrade *u)
 static void note_failure(struct process *p, const char *by, const char *path, const char *why)
 {
     p->view.upgrades_failed++;
-    facts(p)->failed_wall_ms = clock_wall_ms();
-    (void)snprintf(facts(p)->failed_why, sizeof facts(p)->failed_why, "%s", why);
+    told(p)->failed_wall_ms = clock_wall_ms();
+    (void)snprintf(told(p)->failed_why, sizeof told(p)->failed_why, "%s", why);
     log_error(&p->log, "upgrade_failed", LOG_STR("by", by), LOG_STR("binary", path), LOG_STR("why", why),
               LOG_STR("hint", "nothing has changed"));
 }
@@ -112,7 +112,7 @@ static void give_up(struct upgrade *u, const char *why)
 {
     struct process      *p = u->p;
     struct command_call *call = u->call;
-    if (facts(p)->phase == UPGRADE_WAIT)
+    if (told(p)->phase == UPGRADE_WAIT)
         engine_hold(p->engine, false);
     note_failure(p, u->by, u->path, why);
     if (call != NULL)
@@ -325,8 +325,8 @@ static void look(struct upgrade *u)
         return;
     }
     engine_pause(p->engine);
-    facts(p)->awaited = engine_n_unready(p->engine);
-    bool goes = facts(p)->awaited == 0 || clock_mono_ms() >= facts(p)->until_ms;
+    told(p)->awaited = engine_n_unready(p->engine);
+    bool goes = told(p)->awaited == 0 || clock_mono_ms() >= told(p)->until_ms;
     if (goes)
         go(u, paused_ns, &err);
     resume(u);
@@ -349,7 +349,7 @@ static void on_clock(struct ev_loop *loop, struct ev_timer *timer, int revents)
     struct upgrade *u = timer->data;
     (void)loop;
     (void)revents;
-    if (facts(u->p)->phase == UPGRADE_WAIT)
+    if (told(u->p)->phase == UPGRADE_WAIT)
         look(u);
     else
         give_up(u, "it takes too long to check the configuration");
@@ -453,7 +453,7 @@ static struct slice or_unknown(struct slice text)
 static void note_done(struct process *p, const struct carried *c)
 {
     const struct slice    version = or_unknown(c->process.version), by = or_unknown(c->process.by);
-    struct upgrade_facts *f = facts(p);
+    struct upgrade_facts *f = told(p);
     f->sessions = c->sum.sessions;
     f->lost = c->sum.lost;
     f->pause_us = (clock_mono_ns() - c->process.paused_ns) / 1000;
@@ -464,7 +464,7 @@ static void note_done(struct process *p, const struct carried *c)
 
 void upgrade_done(struct process *p, struct carried *c)
 {
-    const struct upgrade_facts *f = facts(p);
+    const struct upgrade_facts *f = told(p);
     char                        text[256];
     note_done(p, c);
     log_info(&p->log, "upgraded", LOG_STR("by", f->last_by), LOG_STR("from", f->last_from),
@@ -518,7 +518,7 @@ static void say_last(const struct upgrade_facts *f, struct text *out)
 static enum command_outcome show_upgrade(void *owner, struct command_call *call)
 {
     struct process             *p = owner;
-    const struct upgrade_facts *f = facts(p);
+    const struct upgrade_facts *f = told(p);
     const uint64_t              now_ms = clock_mono_ms();
     text_add(&call->out, "phase: %s\n", upgrade_phase_names[f->phase]);
     if (f->phase != UPGRADE_NONE)

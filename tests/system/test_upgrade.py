@@ -753,7 +753,23 @@ def test_mqgatectl_says_how_it_went(mqgate, echo, tmp_path):
     done = ctl()
     assert done.returncode == 0 and "0 sessions carried over" in done.stdout
     done = ctl(str(tmp_path / "missing"))
-    assert done.returncode == 1 and "No such file" in done.stdout + done.stderr
+    assert (done.returncode, done.stdout) == (1, "") and "No such file" in done.stderr
+    done = ctl("now")
+    assert (done.returncode, done.stdout) == (1, "") and "absolute path" in done.stderr
+
+
+def test_mqgatectl_is_not_content_when_mqgate_ends_instead(tls_gate):
+    gate, _ = tls_gate("60s")
+    with gate.connect() as client:
+        client.sendall(TLS_BEGINS)
+        until(lambda: "state=handshake" in gate.control("show sess"), "the handshake")
+        with subprocess.Popen([BUILD / "src" / "mqgatectl", "-s", gate.control_path, "upgrade"],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waits:
+            until(lambda: "phase: wait" in gate.control("show upgrade"), "it to wait")
+            gate.stop()
+            said = waits.communicate(timeout=DEADLINE_S)
+            assert waits.returncode == 1
+            assert said == ("", "mqgatectl: mqgate is gone, and has not said how it went\n")
 
 
 @contextlib.contextmanager
