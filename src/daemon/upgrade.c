@@ -417,10 +417,13 @@ bool upgrade_to_store(struct process *p)
     if (store_size() == 0 || p->upgrade != NULL)
         return false;
     struct upgrade *u = calloc(1, sizeof *u);
-    if (u == NULL)
+    char           *path = strdup("the service manager");
+    if (u == NULL || path == NULL) {
+        free(u);
+        free(path);
         return false;
-    *u = (struct upgrade){
-        .p = p, .by = "restart", .path = strdup("the service manager"), .image = {.fd = -1}, .to_store = true};
+    }
+    *u = (struct upgrade){.p = p, .by = "restart", .path = path, .image = {.fd = -1}, .to_store = true};
     u->check.fd = u->check.says = -1;
     ev_io_init(&u->checked, on_checked, -1, EV_READ);
     ev_timer_init(&u->clock, on_clock, 0., 0.);

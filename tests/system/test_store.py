@@ -92,7 +92,7 @@ def test_a_restart_loses_no_connection(service, serve, manager):
             before = gate.pid()
             manager.ctl("restart", "mqgate")
             assert gate.pid() != before
-            assert gate.wait(n + 1, event="upgraded")["sessions"] == "300"
+            assert gate.wait(n + 1, event="upgraded", by="restart")["sessions"] == "300"
             assert all(map(says_hello, clients))
             until(lambda: gate.descriptors() == 3, "the store to hold listening sockets only")
         clients[0].close()
