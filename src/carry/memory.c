@@ -70,11 +70,12 @@ void carry_memory_close(struct carry_memory *m)
 struct slice carry_memory_map(int fd, struct err *err)
 {
     struct stat there;
-    if (fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &there) != 0 || there.st_size <= 0) {
+    const int   flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_GET_SEALS) < 0 || fstat(fd, &there) != 0 || there.st_size <= 0) {
         err_set(err, "descriptor %d holds no image", fd);
         return slice_of(NULL, 0);
     }
-    bool  writable = (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDWR;
+    bool  writable = (flags & O_ACCMODE) == O_RDWR;
     void *at = mmap(NULL, (size_t)there.st_size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, fd, 0);
     if (at != MAP_FAILED) {
         (void)madvise(at, (size_t)there.st_size, MADV_DONTDUMP);

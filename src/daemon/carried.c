@@ -3,15 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/command.h"
 #include "carry/memory.h"
 #include "control/control.h"
 #include "daemon/store.h"
+#include "daemon/upgrade.h"
 #include "dns/dns.h"
 #include "health/checker.h"
 #include "net/listener.h"
@@ -19,6 +22,9 @@
 #include "snapshot/carry.h"
 #include "stats/carry.h"
 #include "tls/ticket.h"
+
+/* How often it has been tried to start with the image. */
+#define TRIES_VARIABLE "MQGATE_TRIES"
 
 #define PROCESS(number, type, member) IMAGE_FIELD(number, type, struct process_image, member)
 static const struct image_field process_fields[] = {
@@ -169,21 +175,65 @@ static struct carried *find_stored(struct carried *c, struct err *err)
     return NULL;
 }
 
-static struct carried *find_left(struct carried *c, const char *text, struct err *err)
+/* All that a start finds: descriptors that have been taken are close-on-exec since. False: they cannot be told. */
+static bool leave_again(const struct carried *c)
+{
+    struct carried again = {.fd = -1, .records = c->records};
+    struct err     err;
+    bool           good = c->records.left.len == 0 || (take_process(&again, &err) && take_sockets(&again, &err));
+    const int      fds[] = {again.process.call_fd, again.process.admin_fd, again.process.control_fd};
+    for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+        good = good && (fds[i] <= STDERR_FILENO || sock_keep(fds[i]));
+    for (size_t i = 0; i < again.n_sockets; i++) {
+        good = good && sock_keep(again.sockets[i].fd);
+        free((void *)(uintptr_t)again.sockets[i].listener);
+    }
+    free(again.sockets);
+    return good;
+}
+
+/* Another time, says the environment. False: that was often enough. */
+static bool count_try(void)
+{
+    enum { TRIES_MAX = 50 };
+    const char *text = getenv(TRIES_VARIABLE);
+    char        number[16];
+    uint64_t    tries = 0;
+    if (text != NULL && !command_number(text, TRIES_MAX, &tries))
+        return false;
+    (void)snprintf(number, sizeof number, "%u", (unsigned)tries + 1);
+    return tries < TRIES_MAX && setenv(TRIES_VARIABLE, number, 1) == 0;
+}
+
+void carried_try_again(const struct carried *c, const struct start *start, const struct err *why)
+{
+    static const struct timespec pause = {.tv_nsec = 100000000};
+    sigset_t                     all;
+    if (getenv(CARRIED_VARIABLE) == NULL || (c != NULL && !leave_again(c)) || !count_try())
+        return;
+    fprintf(stderr, "mqgate: %s%sthe sessions wait, and it is tried again\n", why->text,
+            why->text[0] != '\0' ? "; " : "");
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, NULL); /* as the process before left them */
+    (void)nanosleep(&pause, NULL);
+    (void)execv(start->path, start->argv);
+}
+
+static struct carried *find_left(struct carried *c, const char *text, const struct start *start, struct err *err)
 {
     uint64_t fd = 0;
     bool     good = command_number(text, INT32_MAX, &fd) && fd > STDERR_FILENO;
     if (!good)
         err_set(err, "%s is no descriptor", CARRIED_VARIABLE);
-    good = good && open_image(c, (int)fd, err);
-    (void)unsetenv(CARRIED_VARIABLE);
-    if (good)
+    else if (open_image(c, (int)fd, err))
         return c;
+    if (good && start != NULL)
+        carried_try_again(c, start, err);
     carried_free(c);
     return NULL;
 }
 
-struct carried *carried_find(struct err *err)
+struct carried *carried_find(const struct start *start, struct err *err)
 {
     const char     *text = getenv(CARRIED_VARIABLE);
     struct carried *c = calloc(1, sizeof *c);
@@ -191,7 +241,7 @@ struct carried *carried_find(struct err *err)
     if (c == NULL)
         return NULL;
     c->fd = -1;
-    return text != NULL ? find_left(c, text, err) : find_stored(c, err);
+    return text != NULL ? find_left(c, text, start, err) : find_stored(c, err);
 }
 
 bool carried_each(const struct carried *c, carried_take take, void *to, struct err *err)
@@ -384,6 +434,8 @@ bool carried_adopt_sessions(struct carried *c, struct engine *engine, struct err
 {
     struct adopter a = {engine, &c->sum};
     bool           good = carried_each(c, adopt, &a, err);
+    (void)unsetenv(CARRIED_VARIABLE); /* there is nothing any more to start with again */
+    (void)unsetenv(TRIES_VARIABLE);
     engine_adopted(engine);
     return good;
 }

@@ -10,6 +10,8 @@
 /* How the line begins with which `mqgate -c` says that it has read one. */
 #define CARRIED_READ     "the image can be read: "
 
+struct start;
+
 /* The process itself. */
 struct process_image {
     uint64_t     paused_ns; /* monotonic: since when no byte moved */
@@ -42,10 +44,14 @@ struct carried {
     struct engine_carried sum; /* of the sessions, once they have been taken over */
 };
 
-/* The image that the environment names, which forgets it then, or that lies in the service manager's store, where there
- * may be listening sockets alone; NULL and err->text "" when there is nothing, NULL and *err when it cannot be read.
- * Free with carried_free(). */
-struct carried *carried_find(struct err *err);
+/* The image that the environment names, or that lies in the service manager's store, where there may be listening
+ * sockets alone; NULL and err->text "" when there is nothing, NULL and *err when it cannot be read. start: how to try
+ * it again; NULL: not. Free with carried_free(). */
+struct carried *carried_find(const struct start *start, struct err *err);
+/* A start has failed, maybe for what will be over in a moment, and no session has been touched: it is executed anew,
+ * with all that it found. c may be NULL. Returns when the environment names no image, when it has been tried for 5 s,
+ * and when it fails. */
+void carried_try_again(const struct carried *c, const struct start *start, const struct err *why);
 /* Gives every record to take, which leaves those alone that are not its own. False: one could not be taken, and *err
  * says why, of the last such; the others were. */
 typedef bool (*carried_take)(void *to, const struct image_record *record, struct err *err);
@@ -74,7 +80,8 @@ bool carried_stats(void *stats, const struct image_record *record, struct err *e
 bool carried_snapshot(void *snap, const struct image_record *record, struct err *err) MUST_CHECK;
 bool carried_health(void *health, const struct image_record *record, struct err *err) MUST_CHECK;
 bool carried_dns(void *dns, const struct image_record *record, struct err *err) MUST_CHECK;
-/* The sessions and the engine's own facts; c->sum has how many. False: some are lost, and *err says why. */
+/* The sessions and the engine's own facts; the environment forgets the image. c->sum has how many. False: some are
+ * lost, and *err says why. */
 bool carried_adopt_sessions(struct carried *c, struct engine *engine, struct err *err) MUST_CHECK;
 
 #endif

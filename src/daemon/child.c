@@ -95,7 +95,7 @@ void child_wait(struct child *c, int most_ms)
     do
         n = poll(&p, 1, most_ms);
     while (n < 0 && errno == EINTR);
-    if (n == 0)
+    if (n != 1)
         (void)kill(c->pid, SIGKILL);
 }
 
@@ -122,9 +122,12 @@ bool child_end(struct child *c, char says[CHILD_SAYS_MAX], struct err *err)
     do
         ended = waitpid(c->pid, &status, 0);
     while (ended < 0 && errno == EINTR);
+    const int why = errno;
     read_words(c->says, says);
     forget(c);
-    if (WIFSIGNALED(status))
+    if (ended < 0)
+        err_system(err, why, "wait for it");
+    else if (WIFSIGNALED(status))
         err_set(err, "it was ended by signal %d (%s)%s%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
                 says[0] != '\0' ? "; it said: " : "", says);
     else

@@ -47,7 +47,7 @@ static int check_carried(struct tls_tickets *tickets, struct stats *stats, struc
 {
     uint32_t        n;
     struct err      err;
-    struct carried *c = carried_find(&err);
+    struct carried *c = carried_find(NULL, &err);
     bool            good = err.text[0] == '\0';
     if (c != NULL)
         good = carried_is_understood(c, &n, &err) && carried_each(c, carried_tickets, tickets, &err) &&
@@ -85,12 +85,17 @@ static int check(struct conf *conf, const char *file)
     return status;
 }
 
-static int run(struct conf *conf, char **argv)
+static int run(const char *file, char **argv)
 {
-    struct start    start;
-    struct err      err;
-    struct carried *carried = carried_find(&err);
+    struct start start;
+    struct err   err = {0};
     start_note(&start, argv);
+    struct conf *conf = load(file);
+    if (conf == NULL) {
+        carried_try_again(NULL, &start, &err);
+        return EXIT_BAD_CONFIG;
+    }
+    struct carried *carried = carried_find(&start, &err);
     if (carried != NULL || err.text[0] == '\0')
         return process_run(conf, &start, carried);
     fprintf(stderr, "mqgate: the sessions cannot be taken over: %s\n", err.text);
@@ -114,12 +119,12 @@ int daemon_run(int argc, char **argv)
     default:
         break;
     }
+    if (options.action == ACTION_RUN)
+        return run(options.file, argv);
     struct conf *conf = load(options.file);
     if (conf == NULL)
         return EXIT_BAD_CONFIG;
     if (options.action == ACTION_PRINT_CONFIG)
         return print_config(conf);
-    if (options.action == ACTION_CHECK)
-        return check(conf, options.file);
-    return run(conf, argv);
+    return check(conf, options.file);
 }

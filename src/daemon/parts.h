@@ -54,15 +54,19 @@ struct process {
     struct ev_async     server_failed;
     struct ev_timer     rotate_tickets;
     struct ev_timer     tick;
+    bool                is_short_of_workers; /* some have no thread */
+    struct ev_timer     start_again;         /* of those, for as long */
 };
 
 /* Descriptors that are not sessions'. */
 size_t process_fixed_descriptors(const struct snapshot *snap);
 /* 0, *fd -1: none is asked for. beside: this process may listen there already. */
 int process_open_admin(const struct conf *conf, bool beside, int *fd, struct addr *at, struct err *err);
-/* The addresses that `before` did not have; NULL: all. */
 /* Listening sockets are in the service manager's store, if it has one; nothing else is. */
-void                   process_store_sockets(struct process *p);
+void process_store_sockets(struct process *p);
+/* Lets the workers go on that have sessions; what a thread is not to be had for waits until it is. */
+void process_start_workers(struct process *p);
+/* The addresses that `before` did not have; NULL: all. */
 void                   process_log_listening(struct process *p, const struct conf *before);
 struct health_listener process_health_listener(struct process *p);
 struct dns_listener    process_dns_listener(struct process *p);

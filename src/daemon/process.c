@@ -230,6 +230,7 @@ static void stop_watchers(struct process *p)
     ev_timer_stop(p->loop, &p->rotate_tickets);
     ev_timer_stop(p->loop, &p->look_at_files);
     ev_timer_stop(p->loop, &p->tick);
+    ev_timer_stop(p->loop, &p->start_again);
 }
 
 int process_open_admin(const struct conf *conf, bool beside, int *fd, struct addr *at, struct err *err)
@@ -426,9 +427,34 @@ static void take(struct process *p, carried_take take_one, void *to)
 static void take_sessions(struct process *p)
 {
     struct err err;
-    if (p->carried != NULL && !carried_adopt_sessions(p->carried, p->engine, &err))
+    if (!carried_adopt_sessions(p->carried, p->engine, &err))
         log_error(&p->log, "not_carried_over", LOG_STR("why", err.text));
     take(p, drain_adopt, p->drain);
+}
+
+static void on_start_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    process_start_workers(watcher->data);
+}
+
+void process_start_workers(struct process *p)
+{
+    static const double again_s = 0.05;
+    bool                is_short = p->is_short_of_workers;
+    struct err          err;
+    p->is_short_of_workers = engine_start(p->engine, &err) != 0;
+    if (p->is_short_of_workers) {
+        if (!is_short)
+            log_error(&p->log, "no_thread", LOG_STR("err", err.text),
+                      LOG_STR("hint", "its sessions wait for it; it is tried again"));
+        ev_timer_init(&p->start_again, on_start_again, again_s, 0.);
+        p->start_again.data = p;
+        ev_timer_start(p->loop, &p->start_again);
+    } else if (is_short) {
+        log_info(&p->log, "threads_again", LOG_UINT("workers", p->conf->global.workers));
+    }
 }
 
 /* From here on there are threads. */
@@ -459,8 +485,11 @@ static int start_all(struct process *p, struct err *err)
     start_watchers(p);
     if (start_admin(p, err) != 0)
         return -1;
+    if (p->carried == NULL)
+        return engine_start(p->engine, err);
     take_sessions(p);
-    return engine_start(p->engine, err);
+    process_start_workers(p);
+    return 0;
 }
 
 /* Port 0 is another port for each listener that asks for it. */
@@ -564,6 +593,8 @@ static void close_all(struct process *p)
 static int prepare(struct process *p, struct conf *conf, struct err *err)
 {
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* an error does; the image of the sessions counts as a file too */
+    (void)signal(SIGCHLD, SIG_DFL); /* ignored, as it may have come, it would leave nobody to wait for */
     p->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
     if (p->loop == NULL) {
         err_set(err, "no event loop");
@@ -646,6 +677,11 @@ int process_run(struct conf *conf, const struct start *start, struct carried *ca
             take(p, carried_snapshot, p->snap);
             status = run(p, &err);
         }
+    }
+    if (p != NULL && status != EXIT_OK) {
+        if (p->log_writer != NULL)
+            log_writer_settle(p->log_writer);
+        carried_try_again(p->carried, start, &err);
     }
     if (status != EXIT_OK)
         fprintf(stderr, "mqgate: %s%s\n", status == EXIT_NOT_STARTED ? "could not start: " : "", err.text);

@@ -127,16 +127,6 @@ static void give_up(struct upgrade *u, const char *why)
         call->finish(call);
 }
 
-/* The threads run again; without them there is nothing left that this process could do. */
-static void resume(struct upgrade *u)
-{
-    struct err err;
-    if (engine_start(u->p->engine, &err) == 0)
-        return;
-    log_error(&u->p->log, "resume_failed", LOG_STR("err", err.text));
-    ev_break(u->p->loop, EVBREAK_ALL);
-}
-
 /* ---- while nothing moves ---- */
 
 static struct process_image process_facts(const struct upgrade *u, uint64_t paused_ns)
@@ -320,7 +310,7 @@ static void look(struct upgrade *u)
     struct process *p = u->p;
     struct err      err;
     const uint64_t  paused_ns = clock_mono_ns();
-    if (p->reload != NULL) { /* it is about to be done */
+    if (p->reload != NULL || p->is_short_of_workers) { /* it is about to be done */
         look_again(u);
         return;
     }
@@ -329,7 +319,7 @@ static void look(struct upgrade *u)
     bool goes = told(p)->awaited == 0 || clock_mono_ms() >= told(p)->until_ms;
     if (goes)
         go(u, paused_ns, &err);
-    resume(u);
+    process_start_workers(p);
     if (goes)
         give_up(u, err.text);
     else

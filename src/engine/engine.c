@@ -119,14 +119,17 @@ int engine_start(struct engine *e, struct err *err)
     if (why == 0)
         return 0;
     err_system(err, why, "start worker %u", e->n_running);
-    engine_stop(e);
     return -1;
 }
 
+/* A worker that has no thread has this one's for its end. */
 void engine_stop(struct engine *e)
 {
+    unsigned n = e->n_running;
     engine_tell_all(e, MAIL_STOP);
     engine_join(e);
+    for (; n < e->n_workers; n++)
+        (void)worker_run(&e->workers[n]);
 }
 
 void engine_join(struct engine *e)

@@ -38,7 +38,7 @@ struct engine_settings {
 /* Opens every listening socket of the snapshot, one for each worker. Nothing is accepted yet. The settings' pointers
  * must outlive the engine. NULL and *err on failure. Takes a reference of snap. */
 struct engine *engine_open(struct snapshot *snap, const struct engine_settings *settings, struct err *err);
-/* Starts the threads. 0, or -1 and *err; then no thread runs. */
+/* Starts the threads that do not run. 0, or -1 and *err: some may run; it may be called again for the others. */
 int engine_start(struct engine *engine, struct err *err) MUST_CHECK;
 /* Closes listeners and sessions, ends the threads and waits for them. */
 void engine_stop(struct engine *engine);
