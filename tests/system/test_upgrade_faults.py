@@ -12,14 +12,14 @@ import threading
 import pytest
 
 from mqgate import BINARY, DEADLINE_S, SANITIZER, conf, pattern, until
-from mqttproto import receive
+from mqttproto import connect, receive
 from pki import section
 from servers import Echo, Listener
 
 HELLO = b"hello"
-# What makes each call fail that can. Not among them: write(2), as which threads wake each other, and whose eventfd cannot
-# fail; epoll_ctl(2) and epoll_wait(2), without which libev ends a process anyway; brk(2), which fails in another way than
-# by an error.
+# What makes each call fail that can. Not among them: write(2), as which threads wake each other, and whose eventfd
+# cannot fail; epoll_ctl(2) and epoll_wait(2), without which libev ends a process anyway; brk(2), which fails in another
+# way than by an error.
 ERRORS = {"clone3": "EAGAIN", "epoll_create1": "EMFILE", "eventfd2": "EMFILE", "execve": "ENOMEM", "fcntl": "EINVAL",
           "ftruncate": "ENOSPC", "getrandom": "ENOSYS", "getsockname": "ENOBUFS", "lseek": "EIO", "madvise": "EINVAL",
           "memfd_create": "EMFILE", "mmap": "ENOMEM", "mprotect": "ENOMEM", "mremap": "ENOMEM", "munmap": "EINVAL",
@@ -29,7 +29,7 @@ if SANITIZER:  # takes their failing for its own
     for each in ("madvise", "mmap", "mprotect", "mremap", "munmap", "prlimit64", "read"):
         del ERRORS[each]
 
-under_strace = pytest.mark.skipif(SANITIZER == "tsan", reason="ThreadSanitizer's own threads wait for ever under strace")
+under_strace = pytest.mark.skipif(SANITIZER == "tsan", reason="its own threads wait for ever under strace")
 MOST = 12  # in a row: of some the same one comes again and again
 
 
@@ -187,6 +187,34 @@ def test_each_call_of_the_new_process_fails_in_turn(world, counted, tmp_path):
     for name, n in counts.items():
         assert fails_in_turn(world, tmp_path, name, range(begun[name] + 1, min(n, begun[name] + MOST) + 1)) == 0
     assert "it is tried again" in world.gate.stderr()
+
+
+@pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer takes the failing of mremap(2) for its own")
+def test_an_image_that_must_grow(mqgate, serve, tmp_path):
+    """By CONNECTs of which the last byte has not come."""
+    gate = mqgate(conf((listener := serve(Listener)).port,
+                       listener={"protocol": "mqtt", "mqtt": {"max_connect_size": "1MiB"},
+                                 "timeouts": {"connect_packet": "60s"}}))
+    hello = connect(user="x" * 60000, password=pattern(60000, 1), will=("t", pattern(60000, 2), 0, False, ()))
+    calls_made = ("ftruncate", "mremap")
+
+    def grows():
+        with strace(gate, tmp_path, "-e", "trace=" + ",".join(calls_made)) as trace:
+            assert gate.control("upgrade").startswith("Upgraded from ")
+        return {name: trace.read_text().count(f"{name}(") for name in calls_made}
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(gate.connect()) for _ in range(10)]
+        for client in clients:
+            client.sendall(hello[:-1])
+        counts = until(lambda: (found := grows())["mremap"] > 0 and found, "an image of more than 1 MiB")
+        for name, n in counts.items():
+            for when in range(1, n + 1):
+                with strace(gate, tmp_path, *injections(**{name: when})):
+                    assert gate.control("upgrade").startswith("The upgrade failed, and nothing has changed: ")
+        for client in clients:
+            client.sendall(hello[-1:])
+            with listener.accept() as server:
+                assert receive(server, len(hello)) == hello
 
 
 def script(directory, text):
