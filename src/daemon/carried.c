@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,24 +193,27 @@ static bool leave_again(const struct carried *c)
     return good;
 }
 
-/* Another time, says the environment. False: that was often enough. */
-static bool count_try(void)
+/* What the next one finds, who is told how often this has been tried. False: that was often enough. */
+static bool tell_next(const char *image, uint64_t tries)
 {
     enum { TRIES_MAX = 50 };
-    const char *text = getenv(TRIES_VARIABLE);
-    char        number[16];
-    uint64_t    tries = 0;
-    if (text != NULL && !command_number(text, TRIES_MAX, &tries))
-        return false;
-    (void)snprintf(number, sizeof number, "%u", (unsigned)tries + 1);
-    return tries < TRIES_MAX && setenv(TRIES_VARIABLE, number, 1) == 0;
+    char number[24];
+    (void)snprintf(number, sizeof number, "%" PRIu64, tries + 1);
+    return tries < TRIES_MAX && setenv(CARRIED_VARIABLE, image, 1) == 0 && setenv(TRIES_VARIABLE, number, 1) == 0;
 }
 
-void carried_try_again(const struct carried *c, const struct start *start, const struct err *why)
+static uint64_t tries_so_far(void)
+{
+    const char *text = getenv(TRIES_VARIABLE);
+    uint64_t    tries = 0;
+    return text == NULL || command_number(text, UINT32_MAX, &tries) ? tries : UINT32_MAX;
+}
+
+static void start_again(const char *image, uint64_t tries, const struct start *start, const struct err *why)
 {
     static const struct timespec pause = {.tv_nsec = 100000000};
     sigset_t                     all;
-    if (getenv(CARRIED_VARIABLE) == NULL || (c != NULL && !leave_again(c)) || !count_try())
+    if (!tell_next(image, tries))
         return;
     fprintf(stderr, "mqgate: %s%sthe sessions wait, and it is tried again\n", why->text,
             why->text[0] != '\0' ? "; " : "");
@@ -219,15 +223,31 @@ void carried_try_again(const struct carried *c, const struct start *start, const
     (void)execv(start->path, start->argv);
 }
 
+void carried_try_again(const struct carried *c, const struct start *start, const struct err *why)
+{
+    const char *text = getenv(CARRIED_VARIABLE);
+    char        image[16];
+    if (c != NULL && c->is_left && leave_again(c)) {
+        (void)snprintf(image, sizeof image, "%d", c->fd);
+        start_again(image, c->tries, start, why);
+    } else if (c == NULL && text != NULL) {
+        start_again(text, tries_so_far(), start, why);
+    }
+}
+
 static struct carried *find_left(struct carried *c, const char *text, const struct start *start, struct err *err)
 {
     uint64_t fd = 0;
-    bool     good = command_number(text, INT32_MAX, &fd) && fd > STDERR_FILENO;
-    if (!good)
+    c->is_left = command_number(text, INT32_MAX, &fd) && fd > STDERR_FILENO;
+    c->tries = tries_so_far();
+    if (!c->is_left)
         err_set(err, "%s is no descriptor", CARRIED_VARIABLE);
-    else if (open_image(c, (int)fd, err))
+    if (c->is_left && open_image(c, (int)fd, err)) {
+        (void)unsetenv(CARRIED_VARIABLE);
+        (void)unsetenv(TRIES_VARIABLE);
         return c;
-    if (good && start != NULL)
+    }
+    if (start != NULL)
         carried_try_again(c, start, err);
     carried_free(c);
     return NULL;
@@ -434,8 +454,7 @@ bool carried_adopt_sessions(struct carried *c, struct engine *engine, struct err
 {
     struct adopter a = {engine, &c->sum};
     bool           good = carried_each(c, adopt, &a, err);
-    (void)unsetenv(CARRIED_VARIABLE); /* there is nothing any more to start with again */
-    (void)unsetenv(TRIES_VARIABLE);
+    c->is_left = false; /* there is nothing any more to start with again */
     engine_adopted(engine);
     return good;
 }

@@ -35,7 +35,9 @@ struct process_image {
 extern const struct image_kind process_image_kind;
 
 struct carried {
-    int                   fd; /* of the image; -1: there is none */
+    int                   fd;      /* of the image; -1: there is none */
+    bool                  is_left; /* in this process, and no session has been touched */
+    uint64_t              tries;   /* to start with it, so far */
     struct slice          bytes;
     struct image_reader   records; /* all of them: to be copied; empty without an image */
     struct process_image  process;
@@ -44,13 +46,13 @@ struct carried {
     struct engine_carried sum; /* of the sessions, once they have been taken over */
 };
 
-/* The image that the environment names, or that lies in the service manager's store, where there may be listening
- * sockets alone; NULL and err->text "" when there is nothing, NULL and *err when it cannot be read. start: how to try
- * it again; NULL: not. Free with carried_free(). */
+/* The image that the environment names, which forgets it then, or that lies in the service manager's store, where there
+ * may be listening sockets alone; NULL and err->text "" when there is nothing, NULL and *err when it cannot be read.
+ * start: how to try it again; NULL: not. Free with carried_free(). */
 struct carried *carried_find(const struct start *start, struct err *err);
 /* A start has failed, maybe for what will be over in a moment, and no session has been touched: it is executed anew,
- * with all that it found. c may be NULL. Returns when the environment names no image, when it has been tried for 5 s,
- * and when it fails. */
+ * with all that it found. c NULL: that has not been looked for. Returns when nothing has been left in this process, and
+ * when it has been tried for 5 s. */
 void carried_try_again(const struct carried *c, const struct start *start, const struct err *why);
 /* Gives every record to take, which leaves those alone that are not its own. False: one could not be taken, and *err
  * says why, of the last such; the others were. */
@@ -80,7 +82,7 @@ bool carried_stats(void *stats, const struct image_record *record, struct err *e
 bool carried_snapshot(void *snap, const struct image_record *record, struct err *err) MUST_CHECK;
 bool carried_health(void *health, const struct image_record *record, struct err *err) MUST_CHECK;
 bool carried_dns(void *dns, const struct image_record *record, struct err *err) MUST_CHECK;
-/* The sessions and the engine's own facts; the environment forgets the image. c->sum has how many. False: some are
+/* The sessions and the engine's own facts; c->sum has how many. False: some are
  * lost, and *err says why. */
 bool carried_adopt_sessions(struct carried *c, struct engine *engine, struct err *err) MUST_CHECK;
 
