@@ -10,6 +10,7 @@ HEADER = struct.Struct("<8sIQQ")
 MARK = struct.Struct("<HI")
 MUST = 0x8000
 PROCESS, ROW, SESSION, LATER = 1, 3, 9, 1000
+GROUPS = 10, 31, 32, 33, 34, 35  # fields of a session that have fields
 
 
 def siphash(data, key=bytes(16)):
@@ -61,15 +62,29 @@ def each_session(records, change):
     return [(kind, unmarked(change(marked(value))) if kind & ~MUST == SESSION else value) for kind, value in records]
 
 
+def with_field(number):
+    """As a change of a session's fields: one more."""
+    return lambda fields: [*fields, (number, b"more")]
+
+
+def in_groups(change):
+    """As a change of a session's fields: that of the fields that they have."""
+    return lambda fields: [(number, unmarked(change(marked(value))) if number & ~MUST in GROUPS else value)
+                           for number, value in fields]
+
+
 CHANGES = {
     # what a later one may add
-    "optional": lambda records: each_session([*records, (LATER, b"")], lambda fields: [*fields, (LATER, b"more")]),
-    "needed field": lambda records: each_session(records, lambda fields: [*fields, (LATER | MUST, b"more")]),
+    "optional": lambda records: each_session([*records, (LATER, b"")], with_field(LATER)),
+    "optional in groups": lambda records: each_session(records, in_groups(with_field(LATER))),
+    "needed field": lambda records: each_session(records, with_field(LATER | MUST)),
+    "needed in groups": lambda records: each_session(records, in_groups(with_field(LATER | MUST))),
     "needed record": lambda records: [*records, (LATER | MUST, b"")],
     # what an earlier one would not have had
     "without names": lambda records: each_session(records, lambda fields: [
         (number, value) for number, value in fields if number & MUST or number in (2, 3, 11)]),
-    "without rows": lambda records: [(kind, value) for kind, value in records if kind & ~MUST in (PROCESS, 6, 8, SESSION)],
+    "without rows": lambda records: [(kind, value) for kind, value in records
+                                     if kind & ~MUST in (PROCESS, 6, 8, SESSION)],
     "nonsense": lambda records: each_session(records, lambda fields: [
         (number, b"\xff" * 8 if number & ~MUST == 1 else value) for number, value in fields]),
     "nothing": lambda records: records,

@@ -827,7 +827,7 @@ def another(directory, change, version=1, damage=""):
                              f"{pathlib.Path(__file__).parent}/other_version.py \"$@\"")
 
 
-@pytest.mark.parametrize("change", ["nothing", "optional", "without names", "without rows"])
+@pytest.mark.parametrize("change", ["nothing", "optional", "optional in groups", "without names", "without rows"])
 def test_an_older_and_a_newer_version_and_back(tls, echo, tmp_path, change):
     start, dial = tls
     gate = start(echo.port)
@@ -841,6 +841,7 @@ def test_an_older_and_a_newer_version_and_back(tls, echo, tmp_path, change):
 
 REFUSED = {
     "a field that it must know": (("needed field",), "field 1000 of a session is needed and not known"),
+    "a field within one": (("needed in groups",), "field 1000 of a"),
     "a record that it must know": (("needed record",), "records of kind 1000"),
     "a session that cannot be": (("nonsense",), "of a session"),
     "version 2 of the image": (("nothing", 2), "the image is of version 2"),

@@ -15,6 +15,7 @@ from mqgate import BINARY, DEADLINE_S, SANITIZER, conf, pattern, until
 from mqttproto import connect, receive
 from pki import section
 from servers import Echo, Listener
+from test_upgrade import another
 
 HELLO = b"hello"
 # What makes each call fail that can. Not among them: write(2), as which threads wake each other, and whose eventfd
@@ -297,6 +298,14 @@ def test_less_than_an_upgrade_takes(world, what):
     resource.prlimit(world.gate.pid, number, before)
     assert world.upgrade()
     world.all_answer()
+
+
+def test_other_versions_take_bytes_in_hand_along(world, tmp_path):
+    for change in ("optional", "optional in groups", "without names"):
+        assert world.upgrade(another(tmp_path, change))
+        world.all_answer()
+        assert world.upgrade(BINARY)
+        world.all_answer()
 
 
 def test_a_start_that_finds_a_file_half_written(world, tmp_path):
