@@ -1,0 +1,4 @@
+module "emqx_volumes" {
+  source       = "../volumes-emqx"
+  volume_count = 3
+}

@@ -1,0 +1,3 @@
+output "emqx_load_balancer" {
+  value = module.emqx_load_balancer
+}
