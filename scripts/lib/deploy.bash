@@ -29,6 +29,11 @@ run() {
     fi
 }
 
+# The same, for a command that says more than anybody wants to know.
+run_quietly() {
+    if [ "$dry_run" = yes ]; then run "$@"; else "$@" >/dev/null; fi
+}
+
 need_commands() {
     local name
     for name in "$@"; do
@@ -166,8 +171,7 @@ fail_job() {
 run_job() {
     local job=$1 file=$2 status=0
     shift 2
-    run nomad job validate "$@" "$file" >/dev/null || die "Nomad does not take $file" "nomad job validate $* $file"
-    [ "$dry_run" = no ] || run nomad job validate "$@" "$file"
+    run_quietly nomad job validate "$@" "$file" || die "Nomad does not take $file" "nomad job validate $* $file"
     run nomad job run -detach "$@" "$file" || status=$?
     case $status in
     0) ;;

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# shellcheck disable=SC2030,SC2031  # each test is a shell of its own
 # The deployment scripts, against the simulators of simulator.py: the seed's commands in order, out of order, scaled,
 # broken and mended.
 
@@ -30,14 +31,29 @@ fault() { jq --arg key "$1" --argjson value "${2:-true}" '.faults[$key] = $value
 world() { jq "$1" "$SIM_STATE/world.json" >"$SIM_STATE/new" && mv "$SIM_STATE/new" "$SIM_STATE/world.json"; }
 mend() { world '.faults = {}'; }
 log() { cat "$SIM_STATE/log"; }
-says() { [[ $output == *"$1"* ]] || { echo "\"$1\" is not in: $output"; return 1; }; }
+says() { [[ $output == *"$1"* ]] || {
+    echo "\"$1\" is not in: $output"
+    return 1
+}; }
+succeeds_saying() {
+    [ "$status" -eq 0 ] || {
+        echo "status $status: $output"
+        return 1
+    }
+    says "$1"
+}
+log_lacks() { ! log | grep -E "$1"; }
 fails_saying() { [ "$status" -ne 0 ] && says "$1"; }
 # in_order WORDS...: each is in the log, after the one before it.
 in_order() {
     local line=0 at word
     for word in "$@"; do
         at=$(log | grep -nF -- "$word" | cut -d: -f1 | awk -v after="$line" '$1 > after {print $1; exit}')
-        [ -n "$at" ] || { echo "no \"$word\" after line $line of:"; log; return 1; }
+        [ -n "$at" ] || {
+            echo "no \"$word\" after line $line of:"
+            log
+            return 1
+        }
         line=$at
     done
 }
@@ -54,22 +70,22 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     export EMQX_COUNT=3
     cd "$top" || return 1
     run ./scripts/deploy-nomad-emqx.sh
-    [ "$status" -eq 0 ] && says "the cluster has all its nodes: 3 of 3"
+    succeeds_saying "the cluster has all its nodes: 3 of 3"
     run ./scripts/deploy-nomad-emqx-haproxy.sh
-    [ "$status" -eq 0 ] && says "every node is healthy: 3 of 3"
+    succeeds_saying "every node is healthy: 3 of 3"
     run oci lb backend-set-health get --load-balancer-id "$LB_ID" --backend-set-name "$MQTT_BACKEND_SET"
     [ "$(jq -r .data.status <<<"$output")" = OK ]
 }
 
 @test "up does all phases in order, and again without changing a job" {
     run "$deploy" up
-    [ "$status" -eq 0 ] && says "the load balancer sees all 3 nodes healthy"
+    succeeds_saying "the load balancer sees all 3 nodes healthy"
     in_order "apply emqx_lb_security_group" "apply emqx_load_balancer" "apply emqx_volumes" "apply emqx_instance_pool" \
         "run emqx-us-ashburn-1" "run emqx-haproxy-us-ashburn-1"
     : >"$SIM_STATE/log"
     run "$deploy" up
     [ "$status" -eq 0 ]
-    ! log | grep -E " changed$|var put"
+    log_lacks " changed$|var put"
 }
 
 @test "a phase out of order names the missing one and changes nothing" {
@@ -99,7 +115,10 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     apply emqx_load_balancer
     fault "boots fail" 1
     DEPLOY_TIMEOUT=30 "$deploy" up >"$SIM_STATE/out" 2>&1 3>&- &
-    for _ in {1..200}; do grep -q "waiting until Nomad has" "$SIM_STATE/out" && break; sleep 0.05; done
+    for _ in {1..200}; do
+        grep -q "waiting until Nomad has" "$SIM_STATE/out" && break
+        sleep 0.05
+    done
     kill -TERM $!
     status=0
     wait $! || status=$?
@@ -112,17 +131,18 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
 
 @test "a dry run shows every command and runs none" {
     run "$deploy" --dry-run up
-    [ "$status" -eq 0 ] && says "apply -input=false -auto-approve -target=module.emqx_lb_security_group"
+    succeeds_saying "apply -input=false -auto-approve -target=module.emqx_lb_security_group"
     says "pools: when load-balancer volumes is there"
     [ -z "$(log)" ]
     everything_up
     : >"$SIM_STATE/log"
     run "$deploy" --dry-run up
-    [ "$status" -eq 0 ] && says "nomad job run -detach -var region=us-ashburn-1 -var environment=prod -var nodes=3"
+    succeeds_saying "nomad job run -detach -var region=us-ashburn-1 -var environment=prod -var nodes=3"
     run "$deploy" --dry-run scale 2
-    [ "$status" -eq 0 ] && says "--drain true" && says "emqx ctl cluster leave"
+    succeeds_saying "--drain true"
+    says "emqx ctl cluster leave"
     run "$deploy" --dry-run down
-    [ "$status" -eq 0 ] && says "destroy -input=false -auto-approve -target=module.emqx_instance_pool"
+    succeeds_saying "destroy -input=false -auto-approve -target=module.emqx_instance_pool"
     [ -z "$(log)" ]
     grep -q "instance_pool_size   = 3" "$TERRAFORM_DIR/emqx-instance-pool.tf"
 }
@@ -137,26 +157,26 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     apply emqx_instance_pool
     export EMQX_COUNT=5
     run "$top/scripts/deploy-nomad-emqx.sh"
-    [ "$status" -eq 0 ] && says "5 of 5"
+    succeeds_saying "5 of 5"
     run "$top/scripts/deploy-nomad-emqx-haproxy.sh"
-    [ "$status" -eq 0 ] && says "5 of 5"
+    succeeds_saying "5 of 5"
     [ "$(nomad var get -out=json nomad/jobs/emqx-us-ashburn-1 | jq -r .Items.cookie)" = "$cookie" ]
 }
 
 @test "scale 5 and back to 3 drains the balancer, the gate and the broker before a node goes" {
     everything_up
     run "$deploy" scale 5
-    [ "$status" -eq 0 ] && says "the load balancer sees all 5 nodes healthy"
+    succeeds_saying "the load balancer sees all 5 nodes healthy"
     in_order "apply emqx_volumes" "apply emqx_instance_pool" "run emqx-us-ashburn-1"
     : >"$SIM_STATE/log"
     run "$deploy" scale 3
-    [ "$status" -eq 0 ] && says "the load balancer sees all 3 nodes healthy"
+    succeeds_saying "the load balancer sees all 3 nodes healthy"
     for node in 4 3; do
         in_order "nomad ineligible emqx-$node" "oci drain=true 10.0.1.1$node:8080" "stops emqx-haproxy-us-ashburn-1 on emqx-$node" \
             "emqx leaves on emqx-$node" "stops emqx-us-ashburn-1 on emqx-$node" "run emqx-us-ashburn-1" "terminated emqx-$node"
     done
     in_order "ineligible emqx-4" "ineligible emqx-3"
-    ! log | grep -E "stops .* on emqx-[012]"
+    log_lacks "stops .* on emqx-[012]"
 }
 
 @test "a scale down that failed half way goes on, or back" {
@@ -168,7 +188,7 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     run "$deploy" doctor
     fails_saying "emqx-3 has been emptied, and is still there"
     run "$deploy" scale 4
-    [ "$status" -eq 0 ] && says "the load balancer sees all 4 nodes healthy"
+    succeeds_saying "the load balancer sees all 4 nodes healthy"
     in_order "ineligible emqx-3" "eligible emqx-3" "oci drain=false 10.0.1.13:8080"
     run "$deploy" scale 3
     [ "$status" -eq 0 ]
@@ -197,8 +217,12 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     local secret
     secret=$(nomad var get -out=json nomad/jobs/emqx-us-ashburn-1 | jq -r .Items.cookie)
     [ ${#secret} -ge 32 ]
-    ! grep -q "$secret" "$SIM_STATE/out"
-    ! grep -q "$secret" <(bash -x "$top/scripts/deploy-nomad-emqx.sh" 2>&1 | grep -E '^\++ (jq|nomad|openssl) ')
+    run grep "$secret" "$SIM_STATE/out"
+    [ "$status" -eq 1 ]
+    bash -x "$top/scripts/deploy-nomad-emqx.sh" >"$SIM_STATE/out" 2>&1
+    grep -qE '^\++ nomad var get' "$SIM_STATE/out"
+    run grep -E "^\++ (jq|nomad|openssl) .*$secret" "$SIM_STATE/out"
+    [ "$status" -eq 1 ]
 }
 
 @test "missing settings and nodes are told before anything is done" {
@@ -239,7 +263,7 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     : >"$SIM_STATE/log"
     MQGATE_CHECKSUM=sha256:$(printf '2%.0s' {1..64})
     run "$top/scripts/deploy-nomad-emqx-haproxy.sh"
-    [ "$status" -eq 0 ] && says "every node runs the new build: 3 of 3"
+    succeeds_saying "every node runs the new build: 3 of 3"
     log | grep -q "run emqx-haproxy-us-ashburn-1 unchanged"
 }
 
@@ -267,15 +291,16 @@ cures() {
     mend
     "$@"
     run "$deploy" doctor
-    [ "$status" -eq 0 ] && says "nothing is wrong"
+    succeeds_saying "nothing is wrong"
 }
 
 @test "doctor: nothing is wrong when nothing is" {
     everything_up
     run "$deploy" doctor
-    [ "$status" -eq 0 ] && says "nothing is wrong"
+    succeeds_saying "nothing is wrong"
     run "$deploy" status
-    [ "$status" -eq 0 ] && says "node 2 emqx-2 10.0.1.12: health 200" && says "cluster: 3 of 3"
+    succeeds_saying "node 2 emqx-2 10.0.1.12: health 200"
+    says "cluster: 3 of 3"
 }
 
 @test "doctor: a phase is missing" {
@@ -293,11 +318,12 @@ cures() {
     cp "$BATS_TEST_DIRNAME/environment/emqx-instance-pool.tf" "$TERRAFORM_DIR"
     run "$deploy" doctor
     fails_saying "the instance pools were made before the load balancer"
-    says "emqx-deploy up load-balancer" && says "emqx-deploy up pools"
+    says "emqx-deploy up load-balancer"
+    says "emqx-deploy up pools"
     "$deploy" up load-balancer && "$deploy" up pools && "$deploy" up emqx && "$deploy" up proxy
-    ! log | grep -q destroy
+    log_lacks "destroy"
     run "$deploy" doctor
-    [ "$status" -eq 0 ] && says "nothing is wrong"
+    succeeds_saying "nothing is wrong"
 }
 
 @test "doctor: backends are not registered" {
@@ -382,14 +408,26 @@ cures() {
     fails_saying "Nomad does not answer"
 }
 
+@test "Terraform that cannot tell what there is stops everything" {
+    everything_up
+    fault "no init"
+    for command in doctor up "scale 5" down; do
+        # shellcheck disable=SC2086  # two words are meant
+        run "$deploy" $command
+        fails_saying "Terraform cannot tell what there is"
+        says " init"
+    done
+    [ -z "$(log)" ]
+}
+
 @test "down stops clients first, and keeps the volumes unless told" {
     everything_up
     : >"$SIM_STATE/log"
     run "$deploy" down
-    [ "$status" -eq 0 ] && says "the volumes stay"
+    succeeds_saying "the volumes stay"
     in_order "stop emqx-haproxy-us-ashburn-1" "stop emqx-us-ashburn-1" "destroy emqx_instance_pool" "destroy emqx_load_balancer" \
         "destroy emqx_lb_security_group"
-    ! log | grep -q "destroy emqx_volumes"
+    log_lacks "destroy emqx_volumes"
     run "$deploy" down --volumes
     [ "$status" -eq 0 ]
     log | grep -q "destroy emqx_volumes"

@@ -74,7 +74,11 @@ class Terraform:
             directory = pathlib.Path(words.pop(0)[len("-chdir="):])
         found, rest = options(words, ["target"], ["json", "input", "auto-approve", "no-color", "refresh-only"])
         self.blocks = blocks(directory)
+        if self.world["faults"].get("no init"):
+            raise Refused("Error: Backend initialization required, please run \"terraform init\"")
         if rest == ["state", "list"]:
+            if not self.world["modules"]:
+                raise Refused("No state file was found!")
             for name, data in self.world["modules"].items():
                 many = data.get("count")
                 for n in range(many or 1):
