@@ -90,13 +90,15 @@ locals {
             { say "$url does not have the checksum release_sha256"; return 1; }
         tar -xzf "$next/build.tar.gz" -C "$next" || { say "$url is no .tar.gz"; return 1; }
         "$next/mqgate/sbin/mqgate" -c -f "$task/mqgate.conf" || { say "this build does not take the configuration"; return 1; }
-        put "$next/mqgate" && echo "$sha256" >"$task/run/release" || { say "cannot put the build in place"; return 1; }
+        put "$next/mqgate" || { say "cannot put the build in place"; return 1; }
+        echo "$sha256" >"$task/run/release"
         rm -rf "$next"
     }
 
     case $1 in
     start)
         put "$task/mqgate" || exit 1
+        rm -f "$task/run/release"
         fetch || true
         exec "$task/run/mqgate" -f "$task/mqgate.conf"
         ;;
