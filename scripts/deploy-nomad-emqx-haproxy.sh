@@ -108,6 +108,7 @@ nodes_upgraded() {
 }
 
 nomad_reachable
+know_nodes
 need_nodes "$EMQX_COUNT"
 items=$(job_items "$job")
 items=${items:-"{}"}

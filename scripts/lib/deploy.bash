@@ -89,15 +89,21 @@ all_nodes() {
     nomad node status -filter 'Meta["pool_type"]=="emqx"' -json | jq -r '.[] | select(.Status == "ready") | .ID'
 }
 
-# node_fact ID address|index|name
+# node_fact ID address|index|name. They stay as they are for as long as the node lives: asked once, by know_nodes.
+declare -A known_nodes=()
+node_facts() {
+    nomad node status -json "$1" | jq -r '[.Attributes["unique.network.ip-address"], .Meta["group-index"], .Name] | map(. // "-") | join(" ")'
+}
+know_nodes() {
+    local node
+    for node in $(all_nodes); do
+        [ -n "${known_nodes[$node]:-}" ] || known_nodes[$node]=$(node_facts "$node")
+    done
+}
 node_fact() {
-    local filter
-    case $2 in
-    address) filter='.Attributes["unique.network.ip-address"]' ;;
-    index) filter='.Meta["group-index"]' ;;
-    name) filter='.Name' ;;
-    esac
-    nomad node status -json "$1" | jq -r "$filter // empty"
+    local address index name
+    read -r address index name <<<"${known_nodes[$1]:-$(node_facts "$1")}"
+    echo "${!2}"
 }
 
 # Allocations of a job that run, one a line: ID and node.

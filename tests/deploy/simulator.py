@@ -9,11 +9,10 @@ world["faults"] break one thing each; tests set them.
 import fcntl
 import json
 import os
-import pathlib
 import re
 import sys
 
-STATE = pathlib.Path(os.environ["SIM_STATE"])
+STATE = os.environ["SIM_STATE"]
 SETS = {"emqx-mqtt-backend": 1883, "emqx-mqtts-backend": 8883, "emqx-ws-backend": 8083, "emqx-wss-backend": 8084}
 MODULES = {"emqx_lb_security_group": "oci_core_network_security_group.lb",
            "emqx_load_balancer": "oci_load_balancer_load_balancer.lb", "emqx_volumes": "oci_core_volume.emqx",
@@ -26,6 +25,11 @@ class Refused(Exception):
     def __init__(self, message, status=1):
         super().__init__(message)
         self.status = status
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
 
 
 def out(value):
@@ -55,7 +59,7 @@ def options(arguments, known, flags=()):
 # --- Terraform -------------------------------------------------------------------------------------------------------
 
 def blocks(directory):
-    text = "".join(file.read_text(encoding="utf-8") for file in sorted(directory.glob("*.tf")))
+    text = "".join(read(os.path.join(directory, name)) for name in sorted(os.listdir(directory)) if name.endswith(".tf"))
     text = re.sub(r"#.*", "", text)
     return {kind + " " + name: body for kind, name, body in re.findall(r'^(module|output) "(\w+)" \{\n(.*?)^\}$', text, re.M | re.S)}
 
@@ -69,11 +73,10 @@ class Terraform:
         self.world = world
 
     def run(self, words):
-        directory = pathlib.Path.cwd()
+        directory = os.getcwd()
         if words and words[0].startswith("-chdir="):
-            directory = pathlib.Path(words.pop(0)[len("-chdir="):])
+            directory = words.pop(0)[len("-chdir="):]
         found, rest = options(words, ["target"], ["json", "input", "auto-approve", "no-color", "refresh-only"])
-        self.blocks = blocks(directory)
         if self.world["faults"].get("no init"):
             raise Refused("Error: Backend initialization required, please run \"terraform init\"")
         if rest == ["state", "list"]:
@@ -90,6 +93,7 @@ class Terraform:
         elif rest == ["plan"]:
             out("Plan: ...")
         elif rest in (["apply"], ["destroy"]):
+            self.blocks = blocks(directory)
             if not found.get("auto-approve"):
                 raise Refused("Error: nobody is there to say yes")
             names = [re.fullmatch(r"module\.(\w+)", target)[1] for target in found["target"]]
@@ -231,7 +235,7 @@ class Nomad:
 
     def read_job(self, words):
         found, rest = options(words, ["var"], ["detach"])
-        text = pathlib.Path(rest[0]).read_text(encoding="utf-8")
+        text = read(rest[0])
         declared = dict(re.findall(r'^variable "(\w+)" \{\n(.*?)^\}$', text, re.M | re.S))
         given = dict(pair.split("=", 1) for pair in found.get("var", []))
         for name in given:
@@ -242,7 +246,7 @@ class Nomad:
                 raise Refused(f'Missing required variable "{name}"')
         name = re.search(r'^  id +=  *"([^"]+)"', text, re.M)[1].replace("${var.region}", given["region"])
         kind = re.search(r'^  type +=  *"(\w+)"', text, re.M)[1]
-        return name, {"type": kind, "count": int(given.get("nodes", 3)), "vars": given, "file": pathlib.Path(rest[0]).name}
+        return name, {"type": kind, "count": int(given.get("nodes", 3)), "vars": given, "file": os.path.basename(rest[0])}
 
     def job_validate(self, words):
         self.read_job(words)
@@ -384,19 +388,20 @@ class Curl:
 
 def main():
     tool = {"terraform": Terraform, "nomad": Nomad, "oci": Oci, "curl": Curl}[sys.argv[1]]
-    file = STATE / "world.json"
-    with open(STATE / "lock", "w", encoding="ascii") as lock:
+    file = STATE + "/world.json"
+    with open(STATE + "/lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        world = json.loads(file.read_text(encoding="utf-8")) if file.exists() else dict(NEW)
+        world = json.loads(read(file)) if os.path.exists(file) else dict(NEW)
         world["log"], status = [], 0
         try:
             tool(world).run(sys.argv[2:])
         except Refused as refused:
             print(refused, file=sys.stderr)
             status = refused.status
-        with open(STATE / "log", "a", encoding="utf-8") as log:
+        with open(STATE + "/log", "a", encoding="utf-8") as log:
             log.writelines(line + "\n" for line in world.pop("log"))
-        file.write_text(json.dumps(world, indent=1), encoding="utf-8")
+        with open(file, "w", encoding="utf-8") as kept:
+            json.dump(world, kept)
     sys.exit(status)
 
 
