@@ -68,7 +68,8 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     apply emqx_volumes
     apply emqx_instance_pool
     export EMQX_COUNT=3
-    cd "$top" || return 1
+    ln -s "$top/scripts" "$TERRAFORM_DIR/scripts"
+    cd "$TERRAFORM_DIR" || return 1
     run ./scripts/deploy-nomad-emqx.sh
     succeeds_saying "the cluster has all its nodes: 3 of 3"
     run ./scripts/deploy-nomad-emqx-haproxy.sh
