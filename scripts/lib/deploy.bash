@@ -25,13 +25,13 @@ run() {
     if [ "$dry_run" = yes ]; then
         printf '+ %s\n' "${*@Q}" | sed -E "s/'([A-Za-z0-9_.,:=\/@%+-]+)'/\1/g"
     else
-        "$@"
+        "$@" </dev/null
     fi
 }
 
 # The same, for a command that says more than anybody wants to know.
 run_quietly() {
-    if [ "$dry_run" = yes ]; then run "$@"; else "$@" >/dev/null; fi
+    if [ "$dry_run" = yes ]; then run "$@"; else run "$@" >/dev/null; fi
 }
 
 need_commands() {

@@ -195,6 +195,18 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     [ "$status" -eq 0 ]
 }
 
+@test "pools do not shrink under their clients" {
+    everything_up
+    sed -i 's/instance_pool_size  *= 3/instance_pool_size = 2/' "$TERRAFORM_DIR/emqx-instance-pool.tf"
+    : >"$SIM_STATE/log"
+    run "$deploy" up pools
+    fails_saying "emqx-2 still has clients"
+    says "emqx-deploy scale 2"
+    [ -z "$(log)" ]
+    "$deploy" scale 2
+    in_order "stops emqx-haproxy-us-ashburn-1 on emqx-2" "terminated emqx-2"
+}
+
 @test "the count may be no nonsense" {
     for count in 0 -1 many 3.5; do
         run "$deploy" scale "$count"
