@@ -1,0 +1,331 @@
+"""terraform/ with the real Terraform, against a simulated provider (tests/oci-sim): the deployment order's phases in
+order, out of order, scaled and taken down again, and everything wrong said before anything is created."""
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from mqgate import HERE, SANITIZER
+
+TOP = HERE.parent.parent
+MODULES = ["emqx-load-balancer-security-group", "emqx-network-load-balancer", "volumes-emqx", "emqx-instance-pool",
+           "emqx-node-security-group"]
+PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 8083, "wss": 8084}
+ADS = ["x:AD-1", "x:AD-2", "x:AD-3"]
+ROOT = {
+    "environment": "prod", "environment_type": "prod", "oracle_region": "us-ashburn-1", "domain": "example.com",
+    "tenancy_ocid": "tenancy", "compartment_ocid": "compartment", "vcn_name": "prod", "public_subnet_ocid": "public",
+    "nat_subnet_ocid": "nat", "oracle_image_ocid": "image", "availability_domains": ADS, "tag_namespace": "ops",
+    "user_public_key_path": "key.pub",
+}
+CLOUD = {
+    "serial": 0, "availability_domains": ADS, "zones": ["example.com"], "tag_namespaces": ["ops"],
+    "objects": {
+        "vcn": {"kind": "vcn", "id": "vcn", "display_name": "prod", "cidr_blocks": ["10.0.0.0/16"]},
+        "public": {"kind": "subnet", "id": "public"}, "nat": {"kind": "subnet", "id": "nat"},
+        "image": {"kind": "image", "id": "image"},
+    },
+}
+
+pytestmark = [pytest.mark.skipif(SANITIZER is not None, reason="nothing of mqgate runs here"),
+              pytest.mark.skipif(shutil.which("terraform") is None, reason="no terraform on this machine")]
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("provider")
+    subprocess.run([TOP / "tests/oci-sim/install", directory], check=True)
+    return directory / "terraformrc"
+
+
+class Environment:
+    def __init__(self, tmp_path, provider, **variables):
+        shutil.copytree(TOP / "terraform", tmp_path / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+        self.path = tmp_path / "terraform" / "your-environment"
+        (tmp_path / "terraform" / "example-environment").rename(self.path)
+        (self.path / "key.pub").write_text("ssh-ed25519 AAAA test\n")
+        (self.path / "terraform.tfvars.json").write_text(json.dumps({**ROOT, **variables}))
+        self.cloud_file = tmp_path / "cloud.json"
+        self.cloud_file.write_text(json.dumps(CLOUD))
+        self.env = {**os.environ, "TF_CLI_CONFIG_FILE": str(provider), "OCI_SIM_CLOUD": str(self.cloud_file),
+                    "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS": "-no-color", "CHECKPOINT_DISABLE": "1"}
+        self.run("get")
+
+    def run(self, *args, fails=False, cwd=None):
+        """What Terraform says, in one line, as it wraps its errors."""
+        done = subprocess.run(["terraform", *args], cwd=cwd or self.path, env=self.env, text=True, capture_output=True,
+                              check=False)
+        said = done.stdout + done.stderr
+        assert (done.returncode != 0) == fails, f"{args}: {said}"
+        return " ".join(said.replace("│", " ").split())
+
+    def apply(self, module=None, fails=False, **variables):
+        return self.change("apply", module, fails, variables)
+
+    def destroy(self, module=None, fails=False, **variables):
+        return self.change("destroy", module, fails, variables)
+
+    def change(self, verb, module, fails, variables):
+        """The two numbers are edited in their files, as the deployment order has it; 3 if they are not given."""
+        for file, name in [("emqx-volumes.tf", "volume_count"), ("emqx-instance-pool.tf", "instance_pool_size")]:
+            path = self.path / file
+            path.write_text(re.sub(rf"(\b{name} *= )\d+", rf"\g<1>{variables.pop(name, 3)}", path.read_text()))
+        return self.run(verb, "-auto-approve", "-input=false", *([f"-target=module.{module}"] if module else []),
+                        *(f"-var={k}={v if isinstance(v, str) else json.dumps(v)}" for k, v in variables.items()), fails=fails)
+
+    def output(self):
+        done = subprocess.run(["terraform", "output", "-json"], cwd=self.path, env=self.env, text=True,
+                              capture_output=True, check=True)
+        return {name: out["value"] for name, out in json.loads(done.stdout).items()}
+
+    def has(self, kind):
+        return [o for o in json.loads(self.cloud_file.read_text())["objects"].values() if o["kind"] == f"oci_{kind}"]
+
+    def objects(self):
+        return json.loads(self.cloud_file.read_text())["objects"]
+
+    def backends(self):
+        """The ports of each backend set's backends."""
+        return {s["name"]: sorted(int(b["port"]) for b in s["backend"]) for s in self.has("load_balancer_backend_set")}
+
+    def settled(self):
+        return "No changes." in self.run("plan", "-input=false")
+
+
+@pytest.fixture
+def environment(tmp_path, provider):
+    return lambda **variables: Environment(tmp_path, provider, **variables)
+
+
+def mux(nodes):
+    return {f"emqx-{key}-backend": [8080] * nodes if key == "mqtt" else [] for key in PORTS}
+
+
+def ports(nodes):
+    return {f"emqx-{key}-backend": [port] * nodes for key, port in PORTS.items()}
+
+
+def numbers(env, kind):
+    return sorted(int(o["freeform_tags"]["group-index"]) for o in env.has(kind))
+
+
+def test_phases_in_order_scaled_and_taken_down(environment):
+    env = environment()
+    env.apply("emqx_lb_security_group")
+    assert not env.has("load_balancer_load_balancer")
+    env.apply("emqx_load_balancer")
+    lb = env.output()["emqx_load_balancer"]
+    assert lb["lb_id"] == env.has("load_balancer_load_balancer")[0]["id"]
+    assert lb["mqtt_backend_set_name"] == "emqx-mqtt-backend"
+    assert env.backends() == mux(0)
+    env.apply("emqx_volumes")
+    assert numbers(env, "core_volume") == [0, 1, 2] and not env.has("core_instance_pool")
+    env.apply("emqx_instance_pool")
+    assert env.backends() == mux(3)
+    assert "port = 8080" in env.run("state", "show", "module.emqx_instance_pool.oci_core_instance_pool.oci_instance_pool[0]")
+    assert env.has("dns_rrset")[0]["items"][0]["rdata"] == lb["lb_ip"]
+    assert env.settled()
+
+    before = {o["id"] for o in env.has("core_instance_pool") + env.has("core_volume")}
+    env.apply("emqx_volumes", volume_count=5)
+    env.apply("emqx_instance_pool", volume_count=5, instance_pool_size=5)
+    assert env.backends() == mux(5) and numbers(env, "core_instance_pool") == [0, 1, 2, 3, 4]
+    refused = env.apply("emqx_volumes", fails=True, volume_count=3, instance_pool_size=5)
+    assert "prod-us-ashburn-1-emqx-pool-" in refused or "The volumes come first" in refused
+    env.apply("emqx_instance_pool", volume_count=5, instance_pool_size=3)
+    assert env.backends() == mux(3)
+    env.apply("emqx_volumes")
+    assert {o["id"] for o in env.has("core_instance_pool") + env.has("core_volume")} == before
+    assert env.settled()
+
+    env.destroy()
+    assert env.objects().keys() == CLOUD["objects"].keys()
+
+
+def test_the_plan_files_as_they_were_given(environment):
+    """The deployment order's own four files, over the environment's, each written when its phase comes."""
+    env = environment()
+    given = TOP / "tests/terraform/deployment-order"
+    env.run("apply", "-auto-approve", "-target=module.emqx_node_security_group")
+    nodes = env.output()["emqx_node_security_group"]["security_group_id"]
+    for name, module in [("emqx-lb-security-group", "emqx_lb_security_group"), ("emqx-load-balancer", "emqx_load_balancer"),
+                         ("emqx-volumes", "emqx_volumes"), ("emqx-instance-pool", "emqx_instance_pool")]:
+        shutil.copy(given / f"{name}.tf", env.path)
+        env.apply(module, emqx_security_group_id=nodes)
+    assert env.backends() == mux(3)
+    assert "No changes." in env.run("plan", f"-var=emqx_security_group_id={nodes}")
+    # and without the group that it takes for granted
+    assert "Run terraform apply -target=module.emqx_node_security_group" in env.run("plan", fails=True)
+
+
+def test_all_at_once_and_the_other_way_of_attaching(environment):
+    env = environment(attach="ports")
+    env.apply()
+    assert env.backends() == ports(3) and env.settled()
+    assert {int(s["port"]): s["default_backend_set_name"] for s in env.has("load_balancer_listener")} == \
+        {port: f"emqx-{key}-backend" for key, port in PORTS.items()}
+    pools = {p["id"] for p in env.has("core_instance_pool")}
+    env.apply(attach="mux")
+    assert env.backends() == mux(3)
+    assert {s["default_backend_set_name"] for s in env.has("load_balancer_listener")} == {"emqx-mqtt-backend"}
+    assert {p["id"] for p in env.has("core_instance_pool")} == pools, "attached in place, not made anew"
+    env.apply(attach="ports", volume_count=5, instance_pool_size=5)
+    assert env.backends() == ports(5)
+    env.apply(attach="ports")
+    assert env.backends() == ports(3) and env.settled()
+
+
+def test_pools_first(environment):
+    """The deployment order's case of the wrong order: pools that were given a load balancer which is not there."""
+    env = environment()
+    file = env.path / "emqx-instance-pool.tf"
+    right = file.read_text()
+    env.apply("emqx_volumes")
+    file.write_text(right.replace("module.emqx_load_balancer.lb_id", '""'))
+    before = env.objects()
+    said = env.apply("emqx_instance_pool", fails=True)
+    assert "The load balancer comes first: terraform apply -target=module.emqx_load_balancer." in said
+    assert env.objects() == before
+    file.write_text(right.replace("module.emqx_load_balancer.lb_id", '"gone"'))
+    assert "load balancer 'gone' not found" in env.apply("emqx_instance_pool", fails=True)
+    file.write_text(right)
+    # What it says to do. The destruction that it begins with does no harm, and is not needed.
+    env.destroy("emqx_instance_pool")
+    env.apply("emqx_load_balancer")
+    env.apply("emqx_instance_pool")
+    assert env.backends() == mux(3) and env.settled()
+    # A set that is not on the load balancer.
+    file.write_text(right.replace("module.emqx_load_balancer.mqtt_backend_set_name", '"emqx-other-backend"'))
+    before = env.objects()
+    assert "The load balancer has no backend set emqx-other-backend." in env.apply("emqx_instance_pool", fails=True)
+    assert env.objects() == before
+    file.write_text(right)
+    # The load balancer does not go without its pools, and comes back with them.
+    env.destroy("emqx_load_balancer")
+    assert not env.has("core_instance_pool") and len(env.has("core_volume")) == 3
+    env.apply()
+    assert env.backends() == mux(3)
+
+
+def test_volumes_and_pools_that_do_not_fit(environment):
+    env = environment()
+    env.apply()
+    before = env.objects()
+    said = env.apply("emqx_instance_pool", fails=True, instance_pool_size=5)
+    assert "Node 4 has no volume prod-us-ashburn-1-emqx-4. The volumes come first: volume_count = 5 or more, and " \
+        "terraform apply -target=module.emqx_volumes." in said
+    said = env.apply(fails=True, availability_domains=list(reversed(ADS)))
+    assert "Volume prod-us-ashburn-1-emqx-0 is in x:AD-1 and node 0 in x:AD-3: they would never be attached." in said
+    assert env.objects() == before, "a refusal changes nothing"
+
+
+def test_a_wrong_variable_is_named_before_anything_is_created(environment):
+    env = environment()
+    wrong = {
+        "emqx-network-load-balancer": (
+            {"oracle_region": "Ashburn", "environment": "Prod!", "lb_security_group_id": "", "dns_name": "mqtt.example.org",
+             "dns_zone_name": "example.com", "dns_ttl": 5, "idle_timeout_seconds": 9000, "attach": "all",
+             "bandwidth_mbps": {"minimum": 100, "maximum": 10},
+             "health_check": {"interval_ms": 1000, "timeout_ms": 3000, "retries": 3}, "compartment_ocid": "",
+             "resource_name_root": "", "tenancy_ocid": "t", "public_subnet_ocid": "p"},
+            ['oracle_region "Ashburn" is not the name of a region', 'environment "Prod!": lower-case letters',
+             "Phase 1 comes first: terraform apply -target=module.emqx_lb_security_group.",
+             'dns_name "mqtt.example.org" is not in the zone "example.com"', "dns_ttl is 5", "OCI's most is 7200",
+             'not "all"', "10 <= minimum <= maximum <= 8000", "timeout_ms is less than interval_ms",
+             "compartment_ocid is empty", "resource_name_root is empty"]),
+        "volumes-emqx": (
+            {"volume_count": 0, "volume_size_in_gbs": 10, "tenancy_ocid": "t", "compartment_ocid": "c",
+             "oracle_region": "us-ashburn-1", "environment": "prod"},
+            ["volume_count is 0", "volume_size_in_gbs is 10: OCI has 50 to 32768."]),
+        "emqx-load-balancer-security-group": (
+            {"client_cidrs": ["everybody"], "tenancy_ocid": "t", "compartment_ocid": "c", "oracle_region": "us-ashburn-1",
+             "resource_name_root": "r", "vcn_name": "prod"},
+            ["client_cidrs: every entry is a network in CIDR notation"]),
+        "emqx-node-security-group": (
+            {"lb_security_group_id": "", "attach": "none", "cluster_cidrs": ["10.0.0.0"], "tenancy_ocid": "t",
+             "compartment_ocid": "c", "oracle_region": "us-ashburn-1", "resource_name_root": "r", "vcn_name": "prod"},
+            ["Phase 1 comes first", 'not "none"', "cluster_cidrs: every entry"]),
+        "emqx-instance-pool": (
+            {"tenancy_ocid": "t", "compartment_ocid": "c", "oracle_region": "us-ashburn-1", "environment": "prod", "name": "n",
+             "resource_name_root": "r", "availability_domains": ["a", "a"], "instance_pool_size": 1.5,
+             "instance_pool_name": "p", "instance_config_name": "c", "shape": "VM.Standard2.4", "ocpus": 4,
+             "memory_in_gbs": 2, "disk_in_gbs": 20, "pool_subnet_ocid": "s", "security_group_id": "", "image_ocid": "i",
+             "user_public_key_path": "/no/such/key", "load_balancer_id": "", "lb_backend_port": 1883,
+             "postinstall_status_file": "a b", "max_kill_timeout": "15"},
+            ["availability_domains has no entry, or one twice", "instance_pool_size is 1.5", "is not flexible",
+             "memory_in_gbs is 2 with 4 ocpus", "disk_in_gbs is 20", "security_group_id is empty",
+             'there is no file "/no/such/key"', "load_balancer_id is empty. The load balancer comes first",
+             "lb_backend_set_name is empty", 'only 8080 takes all four protocols', "is not an absolute path",
+             'max_kill_timeout "15"']),
+    }
+    for module, (variables, messages) in wrong.items():
+        directory = env.path.parent / module
+        (directory / "terraform.tfvars.json").write_text(json.dumps(variables))
+        said = env.run("plan", "-input=false", fails=True, cwd=directory)
+        for message in messages:
+            assert message in said, f"{module}: {said}"
+    assert "0 VCNs with the name \"elsewhere\"" in env.apply(fails=True, vcn_name="elsewhere")
+    assert env.objects() == CLOUD["objects"]
+
+
+def test_what_the_cloud_refuses_is_told(environment):
+    """Also that the simulator refuses, or the other tests would show little."""
+    env = environment(tag_namespace="absent")
+    assert "tag namespace absent does not exist" in env.apply(fails=True)
+    env.apply(tag_namespace="ops")
+    main = env.path.parent / "emqx-network-load-balancer/main.tf"
+    right = main.read_text()
+    main.write_text(right.replace("policy           =", "no_such_thing    = 1\n  policy           ="))
+    assert 'An argument named "no_such_thing" is not expected here.' in env.apply(fails=True, tag_namespace="ops")
+    main.write_text(right.replace('"LEAST_CONNECTIONS"', '"FIVE_TUPLE"'))
+    assert "policy FIVE_TUPLE" in env.apply(fails=True, tag_namespace="ops")
+    main.write_text(right.replace("= oci_load_balancer_backend_set.set[var.attach == \"mux\" ? \"mqtt\" : each.key].name",
+                                  "= \"emqx-mqtt-backends\""))
+    assert "backend set emqx-mqtt-backends does not exist" in env.apply(fails=True, tag_namespace="ops")
+    main.write_text(right.replace("local.listeners\n\n  load_balancer_id = oci_load_balancer_load_balancer.lb.id\n  name             =",
+                                  "local.listeners\n\n  load_balancer_id = oci_load_balancer_load_balancer.lb.id\n  name             = each.key == \"wss\" ? \"emqx-new\" :"))
+    assert "must be replaced" in env.run("plan", "-var=tag_namespace=ops")
+    main.write_text(right)
+    # A backend set twice, and one that goes while a listener that Terraform does not know of has it.
+    (env.path / "other.tf").write_text(
+        'resource "oci_load_balancer_backend_set" "again" {\n  load_balancer_id = module.emqx_load_balancer.lb_id\n'
+        '  name = "emqx-mqtt-backend"\n  policy = "ROUND_ROBIN"\n  health_checker {\n    protocol = "TCP"\n  }\n}\n')
+    assert "already exists" in env.apply(fails=True, tag_namespace="ops")
+    (env.path / "other.tf").unlink()
+    env.run("state", "rm", 'module.emqx_load_balancer.oci_load_balancer_listener.listener["mqtt"]')
+    assert "is still used: listener emqx-mqtt" in env.destroy(fails=True, tag_namespace="ops")
+
+
+def test_written_as_terraform_writes_and_valid(environment):
+    env = environment()
+    env.run("fmt", "-check", "-recursive", "-diff", TOP / "terraform")
+    env.run("validate")
+    for module in MODULES:
+        directory = env.path.parent / module
+        if (directory / "tests").is_dir():
+            assert ", 0 failed." in env.run("test", cwd=directory)
+        else:
+            env.run("validate", cwd=directory)
+
+
+def test_cloud_init(environment, tmp_path):
+    """What a node runs when it is new: clean as rendered, small enough, and of its own number."""
+    env = environment(consul_retry_join=["10.0.0.2"])
+    env.apply()
+    for config in env.has("core_instance_configuration"):
+        launch = config["instance_details"][0]["launch_details"][0]
+        index = launch["freeform_tags"]["group-index"]
+        script = tmp_path / f"cloud-init-{index}.sh"
+        script.write_bytes(base64.b64decode(launch["metadata"]["user_data"]))
+        subprocess.run(["shellcheck", script], check=True)
+        text = script.read_text()
+        for needed in [f'group-index = "{index}"', 'pool_type   = "emqx"', 'host_network "loopback"', 'host_volume "emqx-data"',
+                       f"volume='prod-us-ashburn-1-emqx-{index}'", 'max_kill_timeout = "15m"', "LimitNOFILE=2097152",
+                       '"retry_join": $servers', "servers='[\"10.0.0.2\"]'", "net.core.somaxconn = 32768"]:
+            assert needed in text
+        assert launch["availability_domain"] == ADS[int(index) % 3]
+        assert launch["instance_options"][0]["are_legacy_imds_endpoints_disabled"]
