@@ -125,6 +125,9 @@ locals {
     global: {
       node           = "{{ env "node.unique.name" }}";
       control_socket = "{{ env "NOMAD_TASK_DIR" }}/mqgate.sock";
+      # Longer than the load balancer takes to see it; kill_timeout is longer than both. 500 a second in 60 seconds are
+      # 30,000 clients that are asked to go; of more, the rest is cut: raise rate.
+      drain: { notice = "35s"; rate = 500; deadline = "60s"; };
     };
 
     listeners = (
@@ -313,7 +316,7 @@ job "emqx-haproxy" {
           command      = "/bin/bash"
           args         = ["/local/gate", "start"]
           ulimit {
-            nofile = "1048576:1048576"
+            nofile = "2097152:2097152"
           }
         }
 

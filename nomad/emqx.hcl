@@ -140,7 +140,7 @@ job "emqx" {
         image        = var.image
         network_mode = "host"
         ulimit {
-          nofile = "1048576:1048576"
+          nofile = "2097152:2097152"
         }
       }
 

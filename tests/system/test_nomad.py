@@ -154,9 +154,18 @@ def test_brokers_listen_on_loopback_and_expect_the_header():
     assert the_job("emqx.hcl")["update"][0]["max_parallel"] == 1 and len(the_job("emqx.hcl")["group"]) == 1
 
 
+def drain(configuration, name):
+    """Seconds that global.drain has for it in a configuration."""
+    return seconds(re.search(rf'^\s*drain.*?\b{name} *= *"(\w+)"', configuration, re.M | re.S)[1])
+
+
 def test_a_drain_fits_between_the_signal_and_the_end():
-    notice, deadline, detection = 35, 60, 33    # global.drain; and what a load balancer takes to see health change
+    notice, deadline = (drain(local("conf"), name) for name in ("notice", "deadline"))
+    check = parsed("../terraform/emqx-network-load-balancer/variables.tf")["variable"]["health_check"][0]["default"]
+    detection = check["interval_ms"] * check["retries"] / 1000 + check["timeout_ms"] / 1000
+    assert notice >= detection, "clients are still sent here when the listeners close"
     client = seconds(parsed("client.hcl.example")["client"][0]["max_kill_timeout"])
+    assert seconds(parsed("../terraform/emqx-instance-pool/variables.tf")["variable"]["max_kill_timeout"][0]["default"]) == client
     for task in tasks("emqx-haproxy.hcl"):
         assert task["kill_signal"] == "SIGTERM"
         assert notice + deadline < seconds(task["kill_timeout"]) <= client
@@ -165,11 +174,22 @@ def test_a_drain_fits_between_the_signal_and_the_end():
     assert seconds(tasks("emqx.hcl")[0]["kill_timeout"]) <= client
 
 
+def test_one_number_of_open_files_everywhere():
+    top = NOMAD.parent
+    found = {}
+    for file in ("nomad/emqx.hcl", "nomad/emqx-haproxy.hcl", "nomad/client.hcl.example", "systemd/mqgate.service.in",
+                 "terraform/emqx-instance-pool/templates/cloud-init.sh.tftpl"):
+        text = (top / file).read_text(encoding="utf-8")
+        found[file] = set(re.findall(r'(?:nofile|LimitNOFILE|nr_open|file-max)[ ="]+(\d+)(?::(\d+))?', text))
+    numbers = {number for pairs in found.values() for pair in pairs for number in pair if number}
+    assert all(found.values()) and numbers == {"2097152"}, found
+
+
 def test_certificates_and_builds_are_taken_up_without_a_stop():
     for task in tasks("emqx-haproxy.hcl"):
         modes = {template["destination"]: template for template in task["template"]}
         assert {each["change_mode"] for each in modes.values()} == {"noop", "signal", "script"}
-        for file in ("secrets/fullchain.pem", "secrets/privkey.pem"):
+        for file in ("local/mqgate.conf", "secrets/fullchain.pem", "secrets/privkey.pem"):
             assert modes[file]["change_signal"] == "SIGHUP"
         assert modes["local/release"]["change_script"][0]["args"] == ["/local/gate", "upgrade"]
         assert task["artifact"][0]["options"][0]["checksum"] == "${var.artifact_checksum}"
@@ -312,8 +332,8 @@ def test_the_unit_exposes_little_and_knows_its_paths():
     assert "@" not in re.sub(r"^SystemCallFilter.*$", "", unit, flags=re.M)
     for line in ("Type=notify", "ExecReload=kill -HUP $MAINPID", "RestartPreventExitStatus=1 2"):
         assert line in unit.splitlines()
-    drain = 60    # global.drain: notice and deadline
-    assert int(re.search(r"^TimeoutStopSec=(\d+)s$", unit, re.M)[1]) > drain
+    default = (NOMAD.parent / "etc" / "mqgate.conf").read_text(encoding="utf-8")    # every option at its default
+    assert int(re.search(r"^TimeoutStopSec=(\d+)s$", unit, re.M)[1]) > drain(default, "notice") + drain(default, "deadline")
     done = subprocess.run(["systemd-analyze", "security", "--offline=yes", "--threshold=14",
                            BUILD / "systemd" / "mqgate.service"], capture_output=True, text=True, check=False)
     level = float(re.search(r"Overall exposure level for mqgate.service: ([\d.]+)", done.stdout)[1])
