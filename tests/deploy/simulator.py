@@ -5,6 +5,9 @@ ones refuse there: an option or a subcommand that does not exist, a variable tha
 index, a pool that names a backend set that does not exist. They run nothing: a broker or gate "runs" as soon as it is
 placed, and a node is ready as soon as its pool is there. $SIM_STATE/log has what changed something. The keys of
 world["faults"] break one thing each; tests set them.
+
+With $OCI_SIM_CLOUD the real Terraform makes the cloud (tests/oci-sim): oci reads and changes that one, and Nomad's nodes
+are its instances.
 """
 import fcntl
 import json
@@ -13,11 +16,13 @@ import re
 import sys
 
 STATE = os.environ["SIM_STATE"]
+CLOUD = os.environ.get("OCI_SIM_CLOUD")
+LB = "ocid1.loadbalancer.sim"
 SETS = {"emqx-mqtt-backend": 1883, "emqx-mqtts-backend": 8883, "emqx-ws-backend": 8083, "emqx-wss-backend": 8084}
 MODULES = {"emqx_lb_security_group": "oci_core_network_security_group.lb",
            "emqx_load_balancer": "oci_load_balancer_load_balancer.lb", "emqx_volumes": "oci_core_volume.emqx",
            "emqx_instance_pool": "oci_core_instance_pool.oci_instance_pool"}
-NEW = {"modules": {}, "outputs": {}, "sets": {}, "listeners": {}, "nodes": [], "jobs": {}, "allocs": [], "vars": {},
+NEW = {"modules": {}, "outputs": {}, "lb": None, "sets": {}, "listeners": {}, "nodes": [], "jobs": {}, "allocs": [], "vars": {},
        "left": [], "faults": {}, "serial": 0}
 
 
@@ -116,14 +121,14 @@ class Terraform:
         self.world["log"].append(f"terraform apply {name}")
         data = self.world["modules"].setdefault(name, {})
         if name == "emqx_load_balancer":
-            self.world["sets"] = self.world["sets"] or {set_: [] for set_ in SETS}
+            self.world["lb"], self.world["sets"] = LB, self.world["sets"] or {set_: [] for set_ in SETS}
             for set_, port in SETS.items():
                 self.world["listeners"][str(port)] = {"set": "emqx-mqtt-backend", "proxy": 2}
         elif name == "emqx_volumes":
             data["count"] = number(body, "volume_count")
         elif name == "emqx_instance_pool":
             self.pools(data, body)
-        values = {"emqx_load_balancer": {"lb_id": "ocid1.loadbalancer.sim", "mqtt_backend_set_name": "emqx-mqtt-backend"}}
+        values = {"emqx_load_balancer": {"lb_id": LB, "mqtt_backend_set_name": "emqx-mqtt-backend"}}
         for each in self.world["modules"]:
             if "output " + each in self.blocks:
                 self.world["outputs"][each] = values.get(each, {})
@@ -135,27 +140,19 @@ class Terraform:
         data["set"] = (set_[1] if set_ else "emqx-mqtt-backend") if attached else None
         if data["set"] and data["set"] not in self.world["sets"]:
             raise Refused(f"Error: 404-NotAuthorizedOrNotFound, backend set {data['set']}")
-        nodes = self.world["nodes"]
-        while len(nodes) > data["count"]:
-            gone = nodes.pop()
-            self.world["log"].append(f"terminated {gone['Name']}")
-            self.world["allocs"] = [alloc for alloc in self.world["allocs"] if alloc["NodeID"] != gone["ID"]]
-        while len(nodes) < data["count"] - self.world["faults"].get("boots fail", 0):
-            n = len(nodes)
-            nodes.append({"ID": f"node-{n}", "Name": f"emqx-{n}", "Status": "ready", "SchedulingEligibility": "eligible"})
-        addresses = [address(node) for node in nodes]
+        settle(self.world, {n: f"10.0.1.{10 + n}" for n in range(data["count"])})
+        addresses = [node["Address"] for node in self.world["nodes"]]
         for set_, backends in self.world["sets"].items():
             backends[:] = [backend for backend in backends if backend["ip"] in addresses]
             if set_ == data["set"]:
                 backends += [{"ip": ip, "port": 8080, "drain": False} for ip in addresses
                              if ip not in [backend["ip"] for backend in backends]]
-        place(self.world)
 
     def destroy(self, name):
         if name == "emqx_load_balancer":
             if "emqx_instance_pool" in self.world["modules"]:
                 self.destroy("emqx_instance_pool")
-            self.world["sets"], self.world["listeners"] = {}, {}
+            self.world["lb"], self.world["sets"], self.world["listeners"] = None, {}, {}
         if name == "emqx_instance_pool":
             self.world["nodes"], self.world["allocs"] = [], []
         self.world["log"].append(f"terraform destroy {name}")
@@ -167,14 +164,23 @@ class Terraform:
         out(f'# {where}:\nresource "oci_core_instance_pool" "oci_instance_pool" {{')
         if data["set"]:
             out(f'    load_balancers {{\n        backend_set_name = "{data["set"]}"\n'
-                f'        load_balancer_id = "{data.get("lb", "ocid1.loadbalancer.sim")}"\n        port = 8080\n    }}')
+                f'        load_balancer_id = "{data.get("lb", LB)}"\n        port = 8080\n    }}')
         out("}")
 
 
 # --- Nomad -----------------------------------------------------------------------------------------------------------
 
-def address(node):
-    return f"10.0.1.{10 + int(node['ID'].split('-')[1])}"
+def settle(world, instances):
+    """Nodes follow the instances: their numbers and addresses."""
+    booted = dict(sorted(instances.items())[:len(instances) - world["faults"].get("boots fail", 0)])
+    before = {(node["ID"], node["Address"]): node for node in world["nodes"]}
+    world["nodes"] = [before.pop((f"node-{n}", ip), None) or
+                      {"ID": f"node-{n}", "Name": f"emqx-{n}", "Status": "ready", "SchedulingEligibility": "eligible",
+                       "Address": ip} for n, ip in booted.items()]
+    for gone in reversed(before.values()):
+        world["log"].append(f"terminated {gone['Name']}")
+        world["allocs"] = [alloc for alloc in world["allocs"] if alloc["NodeID"] != gone["ID"]]
+    place(world)
 
 
 def runs(world, job, node):
@@ -222,7 +228,7 @@ class Nomad:
         node = next((node for node in self.world["nodes"] if node["ID"] == rest[0]), None)
         if node is None:
             raise Refused(f'No node(s) with prefix or id "{rest[0]}" found')
-        return out({**node, "Attributes": {"unique.network.ip-address": address(node)},
+        return out({**node, "Attributes": {"unique.network.ip-address": node["Address"]},
                     "Meta": {"pool_type": "emqx", "group-index": node["ID"].split("-")[1]}})
 
     def node_eligibility(self, words):
@@ -258,6 +264,12 @@ class Nomad:
         self.world["jobs"][name] = job
         place(self.world)
 
+    def job_status(self, words):
+        _, (name,) = options(words, [], [])
+        if name not in self.world["jobs"]:
+            raise Refused(f'No job(s) with prefix or ID "{name}" found')
+        out(f"ID = {name}\nStatus = running")
+
     def job_allocs(self, words):
         _, (name,) = options(words, [], ["json"])
         if name not in self.world["jobs"]:
@@ -283,13 +295,15 @@ class Nomad:
     def alloc_exec(self, words):
         found, (name, *command) = options(words, ["task"], ["i", "t", "exec"])
         alloc = next((alloc for alloc in self.world["allocs"] if alloc["ID"] == name and alloc["ClientStatus"] == "running"), None)
-        if alloc is None or "task" not in found or found.get("t") != "false":
-            raise Refused("Error: no such allocation, or no terminal")
+        if alloc is None:
+            raise Refused("Error: no such allocation")
         brokers = [a["NodeName"] for a in self.world["allocs"] if a["JobID"].startswith("emqx-us") and a["ClientStatus"] == "running"]
+        apart = self.world["faults"].get("split", 0)
+        names = [f"emqx@{n}.service.consul" for n in brokers if n not in self.world["left"]][apart:]
         if command == ["emqx", "ctl", "cluster", "status", "--json"]:
-            apart = self.world["faults"].get("split", 0)
-            names = [f"emqx@{n}.service.consul" for n in brokers if n not in self.world["left"]]
-            out({"running_nodes": names[apart:], "stopped_nodes": []})
+            out({"running_nodes": names, "stopped_nodes": []})
+        elif command == ["emqx", "ctl", "cluster", "status"]:
+            out(f"Cluster status: #{{running_nodes => {names}, stopped_nodes => []}}")
         elif command == ["emqx", "ctl", "cluster", "leave"]:
             self.world["left"].append(alloc["NodeName"])
             self.world["log"].append(f"emqx leaves on {alloc['NodeName']}")
@@ -316,10 +330,42 @@ class Nomad:
         self.world["log"].append(f"nomad var put {new['Path']} {' '.join(new['Items'])}")
 
 
+# --- a cloud that Terraform made --------------------------------------------------------------------------------------
+
+def see_cloud(world):
+    """What tests/oci-sim has in its file, as this world has it."""
+    objects = json.loads(read(CLOUD))["objects"].values()
+
+    def of(kind):
+        return [each for each in objects if each["kind"] == "oci_" + kind]
+
+    world["lb"] = next((each["id"] for each in of("load_balancer_load_balancer")), None)
+    world["sets"] = {each["name"]: [{"ip": b["ip_address"], "port": int(b["port"]), "drain": b["drain"]} for b in each["backend"]]
+                     for each in of("load_balancer_backend_set")}
+    world["listeners"] = {str(int(each["port"])): {
+        "set": each["default_backend_set_name"],
+        "proxy": int(each["connection_configuration"][0]["backend_tcp_proxy_protocol_version"])}
+        for each in of("load_balancer_listener")}
+    index = {each["id"]: int(each["freeform_tags"]["group-index"]) for each in of("core_instance_pool")}
+    settle(world, {index[each["pool"]]: each["ip"] for each in objects if each["kind"] == "instance"})
+
+
+def drain_in_cloud(given, drain):
+    with open(CLOUD + ".lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        cloud = json.loads(read(CLOUD))
+        for each in cloud["objects"].values():
+            if each["kind"] == "oci_load_balancer_backend_set" and each["name"] == given["backend-set-name"]:
+                for backend in each["backend"]:
+                    backend["drain"] = drain if backend["name"] == given["backend-name"] else backend["drain"]
+        with open(CLOUD, "w", encoding="utf-8") as file:
+            json.dump(cloud, file)
+
+
 # --- OCI, and health -------------------------------------------------------------------------------------------------
 
 def health(world, ip):
-    node = next((node for node in world["nodes"] if address(node) == ip), None)
+    node = next((node for node in world["nodes"] if node["Address"] == ip), None)
     if node is None or not runs(world, "emqx-haproxy", node):
         return "000"
     return world["faults"].get("health " + node["Name"]) or ("200" if runs(world, "emqx-us", node) else "503")
@@ -333,7 +379,7 @@ class Oci:
         found, rest = options(words, ["load-balancer-id", "backend-set-name", "backend-name", "weight", "backup", "drain",
                                       "offline", "wait-for-state"], ["force"])
         given = {key: value[0] if isinstance(value, list) else value for key, value in found.items()}
-        if not self.world["sets"] or given.get("load-balancer-id") != "ocid1.loadbalancer.sim":
+        if self.world["lb"] is None or given.get("load-balancer-id") != self.world["lb"]:
             raise Refused("ServiceError: NotAuthorizedOrNotFound")
         needed = {("lb", "load-balancer", "get"): [], ("lb", "backend-set-health", "get"): ["backend-set-name"],
                   ("lb", "backend-health", "get"): ["backend-set-name", "backend-name"],
@@ -372,6 +418,8 @@ class Oci:
             if given["backend-name"] == f"{each['ip']}:{each['port']}":
                 each["drain"] = given["drain"] == "true"
                 self.world["log"].append(f"oci drain={given['drain']} {given['backend-name']}")
+                if CLOUD:
+                    drain_in_cloud(given, each["drain"])
         return {}
 
 
@@ -393,6 +441,8 @@ def main():
         fcntl.flock(lock, fcntl.LOCK_EX)
         world = json.loads(read(file)) if os.path.exists(file) else dict(NEW)
         world["log"], status = [], 0
+        if CLOUD:
+            see_cloud(world)
         try:
             tool(world).run(sys.argv[2:])
         except Refused as refused:

@@ -125,8 +125,10 @@ def after(cloud, kind, obj):
 
 def register(cloud):
     for backends in cloud.of("oci_load_balancer_backend_set"):
+        drains = {b["name"] for b in backends["backend"] if b["drain"]}
         backends["backend"] = [
-            {"ip_address": i["ip"], "port": at["port"], "name": f"{i['ip']}:{int(at['port'])}", "drain": False}
+            {"ip_address": i["ip"], "port": at["port"], "name": f"{i['ip']}:{int(at['port'])}",
+             "drain": f"{i['ip']}:{int(at['port'])}" in drains}
             for pool in cloud.of("oci_core_instance_pool") for at in pool["load_balancers"] or []
             if (at["load_balancer_id"], at["backend_set_name"]) == (backends["load_balancer_id"], backends["name"])
             for i in cloud.of("instance", pool=pool["id"])]

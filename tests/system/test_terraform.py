@@ -146,20 +146,143 @@ def test_phases_in_order_scaled_and_taken_down(environment):
     assert env.objects().keys() == CLOUD["objects"].keys()
 
 
-def test_the_plan_files_as_they_were_given(environment):
-    """The deployment order's own four files, over the environment's, each written when its phase comes."""
-    env = environment()
+class Story(Environment):
+    """The deployment's commands on that cloud: Terraform is real, nomad, oci and curl are those of tests/deploy."""
+
+    def __init__(self, tmp_path, provider):
+        super().__init__(tmp_path, provider)
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "terraform").symlink_to(shutil.which("terraform"))
+        (self.path / "scripts").symlink_to(TOP / "scripts")
+        self.env |= {"PATH": f"{tmp_path / 'bin'}:{TOP / 'tests/deploy/bin'}:{os.environ['PATH']}", "SIM_STATE": str(tmp_path),
+                     "TF_CLI_ARGS_apply": "-auto-approve", "TF_CLI_ARGS_destroy": "-auto-approve",
+                     "DEPLOY_TIMEOUT": "2", "DEPLOY_INTERVAL": "0.1", "ENVIRONMENT": "prod", "ORACLE_REGION": "us-ashburn-1",
+                     "MQGATE_ARTIFACT": "https://builds.example.com/mqgate.tar.gz", "MQGATE_CHECKSUM": "sha256:" + "1" * 64}
+        for name in ("EMQX_COUNT", "EMQX_CLUSTER_COOKIE", "MQTT_HOST", "EMQX_TLS_CHAIN", "VAULT_CERTIFICATES", "TERRAFORM_DIR"):
+            self.env.pop(name, None)
+
+    def shell(self, commands, fails=False):
+        done = subprocess.run(["bash", "-euo", "pipefail", "-c", commands], cwd=self.path, env=self.env, text=True,
+                              capture_output=True, check=False, stdin=subprocess.DEVNULL)
+        assert (done.returncode != 0) == fails, f"{commands}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def deploy(self, *words, fails=False):
+        return self.shell("./scripts/emqx-deploy " + " ".join(words), fails)
+
+    def change_cloud(self, change):
+        cloud = json.loads(self.cloud_file.read_text())
+        change(cloud["objects"])
+        self.cloud_file.write_text(json.dumps(cloud))
+
+
+LOAD_BALANCER = """
+LB_ID=$(terraform output -json | jq -r '.emqx_load_balancer.value.lb_id')
+MQTT_BACKEND_SET=$(terraform output -json | jq -r '.emqx_load_balancer.value.mqtt_backend_set_name')
+"""
+HEALTH = "oci lb backend-set-health get --load-balancer-id $LB_ID --backend-set-name $MQTT_BACKEND_SET"
+
+
+def test_the_deployment_order_command_by_command(tmp_path, provider):
+    """Its commands as they are written, with its own files, and what it says about each of them afterwards."""
+    env = Story(tmp_path, provider)
     given = TOP / "tests/terraform/deployment-order"
-    env.run("apply", "-auto-approve", "-target=module.emqx_node_security_group")
-    nodes = env.output()["emqx_node_security_group"]["security_group_id"]
+    env.run("apply", "-target=module.emqx_node_security_group")
+    env.env["TF_VAR_emqx_security_group_id"] = env.output()["emqx_node_security_group"]["security_group_id"]
     for name, module in [("emqx-lb-security-group", "emqx_lb_security_group"), ("emqx-load-balancer", "emqx_load_balancer"),
                          ("emqx-volumes", "emqx_volumes"), ("emqx-instance-pool", "emqx_instance_pool")]:
         shutil.copy(given / f"{name}.tf", env.path)
-        env.apply(module, emqx_security_group_id=nodes)
-    assert env.backends() == mux(3)
-    assert "No changes." in env.run("plan", f"-var=emqx_security_group_id={nodes}")
-    # and without the group that it takes for granted
-    assert "Run terraform apply -target=module.emqx_node_security_group" in env.run("plan", fails=True)
+        env.shell(f"terraform apply -target=module.{module}")
+    assert env.backends() == mux(3) and env.settled()
+    # Without the group that it takes for granted.
+    assert "Run terraform apply -target=module.emqx_node_security_group" in \
+        env.run("plan", "-var=emqx_security_group_id=", fails=True)
+    said = env.shell("""
+        export ENVIRONMENT="prod"
+        export ORACLE_REGION="us-ashburn-1"
+        export EMQX_COUNT=3
+        ./scripts/deploy-nomad-emqx.sh
+        nomad job status emqx-us-ashburn-1
+        alloc=$(nomad job allocs -json emqx-us-ashburn-1 | jq -r .[0].ID)
+        nomad alloc exec $alloc emqx ctl cluster status
+        ./scripts/deploy-nomad-emqx-haproxy.sh
+        nomad job status emqx-haproxy-us-ashburn-1
+        for node in $(nomad node status -json | jq -r .[].Address); do
+            curl http://$node:8080/haproxy_health
+        done
+        """)
+    assert "the cluster has all its nodes: 3 of 3" in said and "every node is healthy: 3 of 3" in said
+    assert said.count("emqx@") == 3 and "200" * 3 in said
+    assert '"status": "OK", "total-backend-count": 3' in env.shell(LOAD_BALANCER + HEALTH)
+    # As it is written there is no such command.
+    env.shell(LOAD_BALANCER + "oci lb backend-health get --load-balancer-id $LB_ID --backend-set-name $MQTT_BACKEND_SET", fails=True)
+    env.shell(LOAD_BALANCER + "oci lb backend-health list --load-balancer-id $LB_ID --backend-set-name $MQTT_BACKEND_SET", fails=True)
+
+    said = env.shell("""
+        sed -i 's/volume_count      = 3/volume_count      = 5/' emqx-volumes.tf
+        terraform apply -target=module.emqx_volumes
+        sed -i 's/instance_pool_size   = 3/instance_pool_size   = 5/' emqx-instance-pool.tf
+        terraform apply -target=module.emqx_instance_pool
+        export EMQX_COUNT=5
+        ./scripts/deploy-nomad-emqx.sh
+        ./scripts/deploy-nomad-emqx-haproxy.sh
+        nomad job status emqx-us-ashburn-1
+        """)
+    assert "the cluster has all its nodes: 5 of 5" in said and "every node is healthy: 5 of 5" in said
+    assert '"status": "OK", "total-backend-count": 5' in env.shell(LOAD_BALANCER + HEALTH)
+
+    # Its troubleshooting.
+    shown = env.shell("terraform state show module.emqx_instance_pool.oci_core_instance_pool.oci_instance_pool[0]")
+    assert re.search(r'load_balancers \{[^}]*backend_set_name *= "emqx-mqtt-backend"', shown)
+    assert env.deploy("doctor").endswith("nothing is wrong\n")
+    env.shell("""
+        terraform destroy -target=module.emqx_instance_pool
+        terraform apply -target=module.emqx_load_balancer
+        terraform apply -target=module.emqx_instance_pool
+        """)
+    assert env.backends() == mux(5)
+
+
+def test_up_scaled_and_back_and_what_doctor_finds(tmp_path, provider):
+    env = Story(tmp_path, provider)
+    assert "needs the phase load-balancer" in env.deploy("up pools", fails=True)
+    assert env.objects() == CLOUD["objects"]
+    assert "the load balancer sees all 3 nodes healthy" in env.deploy("up")
+    env.deploy("scale 5")
+    assert env.backends() == mux(5)
+    pools = {pool["id"] for pool in env.has("core_instance_pool") if int(pool["freeform_tags"]["group-index"]) < 3}
+    env.deploy("scale 3")
+    assert env.backends() == mux(3) and {pool["id"] for pool in env.has("core_instance_pool")} == pools
+    assert not any(backend["drain"] for each in env.has("load_balancer_backend_set") for backend in each["backend"])
+    assert "nothing is wrong" in env.deploy("doctor")
+
+    # Somebody takes the pools out of the backend set; then somebody takes the load balancer away.
+    def detach(objects):
+        for each in objects.values():
+            if each["kind"] == "oci_core_instance_pool":
+                each["load_balancers"] = []
+            if each["kind"] == "oci_load_balancer_backend_set":
+                each["backend"] = []
+
+    def remove(objects):
+        detach(objects)
+        for each in [each for each in objects.values() if each["kind"].startswith("oci_load_balancer_")]:
+            del objects[each["id"]]
+    env.change_cloud(detach)
+    said = env.deploy("doctor", fails=True)
+    assert "listeners send clients to emqx-mqtt-backend, which has no backends" in said and "emqx-deploy up pools" in said
+    env.deploy("up pools")
+    assert "nothing is wrong" in env.deploy("doctor")
+    env.change_cloud(remove)
+    said = env.deploy("doctor", fails=True)
+    assert "OCI does not know the load balancer" in said and "emqx-deploy up load-balancer" in said
+    env.deploy("up load-balancer")
+    env.deploy("up pools")
+    assert env.backends() == mux(3) and "nothing is wrong" in env.deploy("doctor")
+    env.deploy("down --volumes")
+    assert {each["kind"] for each in env.objects().values()} - {"oci_core_network_security_group",
+                                                                "oci_core_network_security_group_security_rule"} \
+        == {each["kind"] for each in CLOUD["objects"].values()}
 
 
 def test_all_at_once_and_the_other_way_of_attaching(environment):
