@@ -1,14 +1,11 @@
 """A headless Chromium, driven over page.js."""
 import json
 import os
-import pathlib
 import shutil
 import subprocess
 
 from mqgate import HERE
-
-# Where "npm ci" in this directory put the packages, unless it was done elsewhere.
-NODE_MODULES = pathlib.Path(os.environ.get("MQGATE_NODE_MODULES", HERE / "node_modules"))
+from node import NODE_MODULES
 
 
 class Browser:

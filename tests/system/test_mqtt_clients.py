@@ -7,8 +7,8 @@ import threading
 import paho.mqtt.client
 import pytest
 
-from browser import NODE_MODULES
 from mqgate import DEADLINE_S, HERE, conf, until
+from node import NODE_MODULES
 from pki import section
 
 LISTENERS = {"mqtt": ("mqtt", "broker", ""), "mqtts": ("mqtt", "broker", "edge"), "ws": ("ws", "broker-ws", ""),

@@ -1,6 +1,5 @@
 """The Nomad jobs: read by HashiCorp's own HCL parser, checked for what Nomad would refuse, and what they bring to a node
 is run here as it would be there."""
-import functools
 import hashlib
 import json
 import os
@@ -13,9 +12,9 @@ import tarfile
 
 import pytest
 
-from browser import NODE_MODULES
 from mqgate import BUILD, DEADLINE_S, HERE, run, until
 from mqttproto import connect
+from node import hcl
 from test_examples import CONNACK, Broker
 
 NOMAD = HERE.parent.parent / "nomad"
@@ -45,12 +44,8 @@ FILE = {"variable": {"*": dict.fromkeys("type default description".split())}, "l
 CONFIG = {"exec": {"command", "args"}, "docker": {"image", "network_mode", "ulimit", "entrypoint", "command", "args"}}
 
 
-@functools.lru_cache(maxsize=None)
 def parsed(name):
-    done = subprocess.run(["node", HERE / "hcl2json.js", NOMAD / name], capture_output=True, text=True, check=False,
-                          env={**os.environ, "NODE_PATH": str(NODE_MODULES)}, timeout=DEADLINE_S)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return hcl(NOMAD / name)
 
 
 def unknown(value, spec, where=""):
