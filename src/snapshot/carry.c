@@ -194,6 +194,7 @@ struct carried_listener {
     uint32_t     state; /* enum listener_state */
     uint32_t     max_connections, file_max_connections;
     uint64_t     next_aged_ns;
+    uint64_t     pace_next_ns, offers_next_ns; /* with a pace */
 };
 
 static const struct image_field listener_fields[] = {
@@ -202,6 +203,8 @@ static const struct image_field listener_fields[] = {
     IMAGE_FIELD(3, IMAGE_UINT, struct carried_listener, max_connections),
     IMAGE_FIELD(4, IMAGE_UINT, struct carried_listener, file_max_connections),
     IMAGE_FIELD(5, IMAGE_UINT, struct carried_listener, next_aged_ns),
+    IMAGE_FIELD(6, IMAGE_UINT, struct carried_listener, pace_next_ns),
+    IMAGE_FIELD(7, IMAGE_UINT, struct carried_listener, offers_next_ns),
 };
 static const struct image_kind listener_kind = {"listener", IMAGE_LISTENER, listener_fields,
                                                 ARRAY_LEN(listener_fields)};
@@ -242,6 +245,10 @@ void snapshot_carry_listeners(const struct snapshot *snap, struct image_writer *
         if (in_force != listener->conf->max_connections) {
             c.max_connections = in_force;
             c.file_max_connections = listener->conf->max_connections;
+        }
+        if (listener->pace != NULL) {
+            c.pace_next_ns = pace_next_ns(listener->pace);
+            c.offers_next_ns = pace_next_ns(listener->offers);
         }
         image_put(w, &listener_kind, &c);
         if (listener->sources != NULL)
@@ -286,5 +293,9 @@ bool snapshot_adopt_listener(struct snapshot *snap, const struct image_record *r
     if (c.max_connections != c.file_max_connections && c.file_max_connections == listener->conf->max_connections)
         atomic_store(&listener->max_connections, c.max_connections);
     atomic_store(&listener->next_aged_ns, c.next_aged_ns);
+    if (listener->pace != NULL) {
+        pace_resume(listener->pace, c.pace_next_ns, clock_mono_ns());
+        pace_resume(listener->offers, c.offers_next_ns, clock_mono_ns());
+    }
     return true;
 }

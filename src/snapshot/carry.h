@@ -16,8 +16,8 @@ void snapshot_carry_servers(const struct snapshot *snap, struct image_writer *w)
  * record is not to be understood; *err says why. */
 bool snapshot_adopt_server(struct snapshot *snap, const struct image_record *record, struct err *err) MUST_CHECK;
 
-/* Listeners: state, limit, when max_age lets the next session go; and who their sources are, with what was counted of
- * them. Their connections are counted anew as they come over: sources_resume(). */
+/* Listeners: state, limit, when max_age and rate_limit let the next session go; and who their sources are, with what
+ * was counted of them. Their connections are counted anew as they come over: sources_resume(). */
 void snapshot_carry_listeners(const struct snapshot *snap, struct image_writer *w);
 /* Before engine_open(), and before sessions are adopted. The rest as above. */
 bool snapshot_adopt_listener(struct snapshot *snap, const struct image_record *record, struct err *err) MUST_CHECK;

@@ -66,6 +66,18 @@ struct pace_lane *pace_lane(struct pace *p, unsigned worker)
     return &p->lanes[worker];
 }
 
+uint64_t pace_next_ns(const struct pace *p)
+{
+    return atomic_load_explicit(&p->next_ns, memory_order_relaxed);
+}
+
+/* A slot is used at most the time of a span before it comes: see above. */
+void pace_resume(struct pace *p, uint64_t next_ns, uint64_t now_ns)
+{
+    uint64_t latest_ns = now_ns + p->span_ns + atomic_load_explicit(&p->interval_ns, memory_order_relaxed);
+    atomic_store_explicit(&p->next_ns, next_ns < latest_ns ? next_ns : latest_ns, memory_order_relaxed);
+}
+
 static uint64_t reserve(struct pace *p, uint64_t now_ns)
 {
     uint64_t oldest = now_ns > PACE_SLACK_NS ? now_ns - PACE_SLACK_NS : 0;

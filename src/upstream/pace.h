@@ -40,6 +40,10 @@ void         pace_unref(struct pace *pace); /* NULL is fine; with the last one n
 /* From the next slot on. */
 void              pace_set_rate(struct pace *pace, uint32_t rate);
 struct pace_lane *pace_lane(struct pace *pace, unsigned worker);
+/* When the next slot is free. For the process after an upgrade, so that a second with both in it is like any other:
+ * slots that nobody can have used yet are free again. */
+uint64_t pace_next_ns(const struct pace *pace);
+void     pace_resume(struct pace *pace, uint64_t next_ns, uint64_t now_ns);
 
 /* One session may begin now. False: the lane holds a slot, ask again at lane->at_ns. Who is alone and finds a free slot
  * need not wait; where others wait, the first of them goes before. A slot that nobody came for is not used later than

@@ -413,6 +413,25 @@ START_TEST(a_listener_is_in_the_next_process_as_an_operator_left_it)
 }
 END_TEST
 
+START_TEST(a_second_with_an_upgrade_in_it_lets_no_more_in_than_any_other)
+{
+    static const char text[] = CARRIED(A_HAS, "", "", "rate_limit = 1;");
+    struct snapshot  *before = live_from(text);
+    struct pace      *pace = snapshot_find_listener(before, "l")->pace;
+    const uint64_t    now_ns = clock_mono_ns();
+    ck_assert(pace_take(pace_lane(pace, 0), now_ns));
+    struct snapshot *next = next_process(before, text);
+    pace = snapshot_find_listener(next, "l")->pace;
+    ck_assert(!pace_take(pace_lane(pace, 0), now_ns + 900 * 1000000ull));
+    ck_assert_uint_ge(pace_lane(pace, 0)->at_ns, now_ns + 1000 * 1000000ull);
+    ck_assert_uint_le(pace_lane(pace, 0)->at_ns, now_ns + 1100 * 1000000ull);
+    pace_resume(pace, UINT64_MAX, now_ns); /* of no clock of ours */
+    ck_assert_uint_le(pace_next_ns(pace), now_ns + 3000 * 1000000ull);
+    snapshot_unref(before);
+    snapshot_unref(next);
+}
+END_TEST
+
 /* Each byte of each record in turn is another one: the record is understood or refused, and all stays usable. */
 START_TEST(no_record_that_is_damaged_does_harm)
 {
@@ -465,6 +484,7 @@ int main(void)
     tcase_add_test(tc, what_the_file_says_otherwise_than_before_counts_and_the_rest_stays);
     tcase_add_test(tc, where_the_file_alone_says_it_a_new_file_is_followed);
     tcase_add_test(tc, a_listener_is_in_the_next_process_as_an_operator_left_it);
+    tcase_add_test(tc, a_second_with_an_upgrade_in_it_lets_no_more_in_than_any_other);
     tcase_add_test(tc, no_record_that_is_damaged_does_harm);
     suite_add_tcase(suite, tc);
     return unit_run(suite);
