@@ -31,7 +31,8 @@ CLOUD = {
     },
 }
 
-pytestmark = [pytest.mark.skipif(SANITIZER is not None, reason="nothing of mqgate runs here"),
+pytestmark = [pytest.mark.limit(300),  # Terraform's own time, mostly
+              pytest.mark.skipif(SANITIZER is not None, reason="nothing of mqgate runs here"),
               pytest.mark.skipif(shutil.which("terraform") is None, reason="no terraform on this machine")]
 
 
