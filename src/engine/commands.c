@@ -299,7 +299,7 @@ static void say_pools(struct inquiry *q)
     struct mallinfo2 m = mallinfo2();
     text_puts(out, "Dumping pools usage.\n");
     put_pool(out, "session", sizeof(struct session), gauge_now(&q->engine->open), 0);
-    put_pool(out, "buffer", sizeof(struct buf), q->sums[SUM_BUFS_LENT], q->sums[SUM_BUFS_FREE]);
+    put_pool(out, "buffer", sizeof(struct buf) + BUF_CAPACITY, q->sums[SUM_BUFS_LENT], q->sums[SUM_BUFS_FREE]);
     text_add(out, "Heap: %zu bytes from the system, %zu in use, %zu free.\n", m.arena + m.hblkhd, m.uordblks + m.hblkhd,
              m.fordblks);
 }

@@ -15,7 +15,7 @@ static bool make_room(struct session *s)
         return (up->buf = buf_take(&s->worker->bufs)) != NULL;
     if (buf_room(up->buf) > 0)
         return true;
-    struct buf *grown = buf_grow(up->buf, 2 * up->buf->capacity);
+    struct buf *grown = buf_grow(&s->worker->bufs, up->buf, 2 * up->buf->capacity);
     if (grown != NULL)
         up->buf = grown;
     return grown != NULL;

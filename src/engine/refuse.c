@@ -166,7 +166,8 @@ static bool make_room(struct session *s, enum direction dir, uint32_t n)
     struct flow *f = &s->flow[dir];
     if (f->buf == NULL)
         return (f->buf = buf_take(&s->worker->bufs)) != NULL;
-    struct buf *b = buf_room(f->buf) < n ? buf_grow(f->buf, f->buf->capacity + n) : f->buf;
+    struct buf_pool *bufs = &s->worker->bufs;
+    struct buf      *b = buf_room(f->buf) < n ? buf_grow(bufs, f->buf, f->buf->capacity + n) : f->buf;
     if (b != NULL)
         f->buf = b;
     return b != NULL;

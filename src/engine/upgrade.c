@@ -141,7 +141,7 @@ static bool keep(struct session *s, const struct ws_span *span)
     if (*packet == NULL && (*packet = buf_take(&s->worker->bufs)) == NULL)
         return false;
     if (buf_room(*packet) < n) {
-        struct buf *grown = buf_grow(*packet, 2 * (buf_len(*packet) + n));
+        struct buf *grown = buf_grow(&s->worker->bufs, *packet, 2 * (buf_len(*packet) + n));
         if (grown == NULL)
             return false;
         *packet = grown;

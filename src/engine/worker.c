@@ -16,11 +16,12 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_rate_again(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents);
+static void on_shrink(struct ev_loop *loop, ev_timer *watcher, int revents);
 static void on_again(struct ev_loop *loop, ev_idle *watcher, int revents);
 
 static void init_watchers(struct worker *w)
 {
-    enum { RETRY_ACCEPT_S = 1 };
+    enum { RETRY_ACCEPT_S = 1, SHRINK_MS = 100 };
     ev_async_init(&w->mail, on_mail);
     ev_prepare_init(&w->before_wait, on_before_wait);
     ev_check_init(&w->after_wait, on_after_wait);
@@ -28,11 +29,12 @@ static void init_watchers(struct worker *w)
     ev_timer_init(&w->accept_again, on_accept_again, 0., RETRY_ACCEPT_S);
     ev_timer_init(&w->rate_again, on_rate_again, 0., 0.);
     ev_timer_init(&w->aging, on_aging, AGE_TURN_MS / 1e3, AGE_TURN_MS / 1e3);
+    ev_timer_init(&w->shrink, on_shrink, 0., SHRINK_MS / 1e3);
     ev_idle_init(&w->again, on_again);
     ev_set_priority(&w->after_wait, EV_MAXPRI); /* the clock first */
     ev_set_priority(&w->again, EV_MAXPRI);      /* idle watchers of lower priority would wait for a quiet loop */
     w->mail.data = w->before_wait.data = w->after_wait.data = w->timer.data = w->accept_again.data = w;
-    w->rate_again.data = w->aging.data = w->again.data = w;
+    w->rate_again.data = w->aging.data = w->shrink.data = w->again.data = w;
     shed_init(w);
 }
 
@@ -127,6 +129,7 @@ static void stop(struct worker *w)
     ev_timer_stop(w->loop, &w->accept_again);
     ev_timer_stop(w->loop, &w->rate_again);
     ev_timer_stop(w->loop, &w->aging);
+    ev_timer_stop(w->loop, &w->shrink);
     shed_stop(w);
     visitors_close(w);
     DL_FOREACH_SAFE (w->sessions, s, next) {
@@ -230,6 +233,22 @@ static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents)
     age_serve(watcher->data);
 }
 
+static bool has_spare_bufs(const struct worker *w)
+{
+    return buf_pool_has_spare(&w->bufs) || tls_worker_has_spare(w->tls);
+}
+
+/* Many sessions have been busy at once. */
+static void on_shrink(struct ev_loop *loop, ev_timer *watcher, int revents)
+{
+    struct worker *w = watcher->data;
+    (void)revents;
+    buf_pool_shrink(&w->bufs);
+    tls_worker_shrink(w->tls);
+    if (!has_spare_bufs(w))
+        ev_timer_stop(loop, watcher);
+}
+
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     struct worker   *w = watcher->data;
@@ -263,6 +282,8 @@ static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revent
     (void)revents;
     bury(w);
     set_timer(w);
+    if (has_spare_bufs(w) && !ev_is_active(&w->shrink))
+        ev_timer_again(w->loop, &w->shrink);
 }
 
 static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents)

@@ -93,6 +93,7 @@ struct worker {
     struct ev_timer   accept_again;
     struct ev_timer   rate_again;
     struct ev_timer   aging;
+    struct ev_timer   shrink; /* runs while there are buffers to spare */
     struct ev_idle    again;
     _Atomic uint32_t  mail_bits;
 

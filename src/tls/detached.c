@@ -35,6 +35,16 @@ void tls_worker_free(struct tls_worker *worker)
     free(worker);
 }
 
+bool tls_worker_has_spare(const struct tls_worker *worker)
+{
+    return buf_pool_has_spare(&worker->boxes);
+}
+
+void tls_worker_shrink(struct tls_worker *worker)
+{
+    buf_pool_shrink(&worker->boxes);
+}
+
 /* ---- facts ---- */
 
 struct detached *detached_new(struct tls_worker *worker, const struct tls_facts *facts)

@@ -49,6 +49,9 @@ struct tls_worker; /* what detached streams of one thread share: cipher contexts
 struct tls_worker *tls_worker_new(void);
 /* After the last stream that was detached with it. NULL is fine. */
 void tls_worker_free(struct tls_worker *worker);
+/* As buf_pool_has_spare() and buf_pool_shrink(), of its buffers. */
+bool tls_worker_has_spare(const struct tls_worker *worker);
+void tls_worker_shrink(struct tls_worker *worker);
 
 enum tls_carrier {
     TLS_DETACHED,

@@ -2,6 +2,7 @@
 #include <check.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -159,6 +160,101 @@ START_TEST(only_an_empty_buffer_is_given_back_as_one)
 }
 END_TEST
 
+static size_t resident_bytes(void)
+{
+    size_t pages = 0;
+    FILE  *statm = fopen("/proc/self/statm", "re");
+    ck_assert_ptr_nonnull(statm);
+    ck_assert_int_eq(fscanf(statm, "%*u %zu", &pages), 1);
+    ck_assert_int_eq(fclose(statm), 0);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+enum { MANY = 1000 };
+
+static void take_many(struct buf_pool *pool, struct buf **many)
+{
+    for (int i = 0; i < MANY; i++) {
+        many[i] = buf_take(pool);
+        ck_assert_ptr_nonnull(many[i]);
+        memset(many[i]->data, i & 0xff, BUF_CAPACITY);
+        buf_added(many[i], BUF_CAPACITY);
+    }
+}
+
+static void give_many(struct buf_pool *pool, struct buf **many, int first, int step)
+{
+    for (int i = first; i < MANY; i += step)
+        buf_give(pool, many[i]);
+}
+
+static int shrink_all(struct buf_pool *pool)
+{
+    int calls = 0;
+    for (; buf_pool_has_spare(pool); calls++)
+        buf_pool_shrink(pool);
+    return calls;
+}
+
+START_TEST(the_memory_of_many_busy_buffers_goes_back_to_the_system)
+{
+    struct buf_pool pool;
+    struct buf     *many[MANY];
+    buf_pool_init(&pool, BUF_CAPACITY);
+    const size_t before = resident_bytes(), all = (size_t)MANY * BUF_CAPACITY;
+    take_many(&pool, many);
+    ck_assert_uint_ge(resident_bytes(), before + all);
+    give_many(&pool, many, 0, 1);
+    ck_assert(buf_pool_has_spare(&pool));
+    ck_assert_int_gt(shrink_all(&pool), 2); /* a part at a time */
+    ck_assert_uint_lt(resident_bytes(), before + all / 4);
+    buf_pool_fini(&pool);
+}
+END_TEST
+
+START_TEST(the_memory_between_buffers_that_stay_busy_goes_back_too)
+{
+    struct buf_pool pool;
+    struct buf     *many[MANY];
+    buf_pool_init(&pool, BUF_CAPACITY);
+    const size_t before = resident_bytes(), all = (size_t)MANY * BUF_CAPACITY;
+    take_many(&pool, many);
+    for (int i = 1; i < 10; i++)
+        give_many(&pool, many, i, 10);
+    (void)shrink_all(&pool);
+    ck_assert_uint_lt(resident_bytes(), before + all / 2);
+    for (int i = 0; i < MANY; i += 10) {
+        ck_assert_uint_eq(buf_len(many[i]), BUF_CAPACITY);
+        ck_assert_uint_eq(many[i]->data[0], i & 0xff);
+        ck_assert_uint_eq(many[i]->data[BUF_CAPACITY - 1], i & 0xff);
+    }
+    give_many(&pool, many, 0, 10);
+    take_many(&pool, many); /* those that were given back are as good as new */
+    give_many(&pool, many, 0, 1);
+    buf_pool_fini(&pool);
+}
+END_TEST
+
+START_TEST(buffers_that_were_needed_since_the_last_time_are_kept)
+{
+    struct buf_pool pool;
+    struct buf     *many[MANY];
+    buf_pool_init(&pool, BUF_CAPACITY);
+    take_many(&pool, many);
+    give_many(&pool, many, 0, 1);
+    for (int i = 0; i < 3; i++) {
+        buf_pool_shrink(&pool);
+        ck_assert_uint_eq(pool.n_free, MANY);
+        take_many(&pool, many);
+        give_many(&pool, many, 0, 1);
+    }
+    (void)shrink_all(&pool);
+    ck_assert_uint_lt(pool.n_free, MANY / 10);
+    ck_assert_uint_eq(pool.n_lent, 0);
+    buf_pool_fini(&pool);
+}
+END_TEST
+
 START_TEST(a_grown_buffer_keeps_its_bytes_and_is_not_lent_again)
 {
     struct buf_pool pool;
@@ -166,13 +262,14 @@ START_TEST(a_grown_buffer_keeps_its_bytes_and_is_not_lent_again)
     struct buf *b = buf_take(&pool);
     buf_added(b, buf_room(b));
     buf_end(b)[-1] = 'x';
-    b = buf_grow(b, 3 * BUF_CAPACITY);
+    b = buf_grow(&pool, b, 3 * BUF_CAPACITY);
     ck_assert_ptr_nonnull(b);
     ck_assert_uint_eq(buf_room(b), 2 * BUF_CAPACITY);
     ck_assert_uint_eq(buf_bytes(b).ptr[BUF_CAPACITY - 1], 'x');
-    ck_assert_ptr_eq(buf_grow(b, BUF_CAPACITY), b);
+    ck_assert_ptr_eq(buf_grow(&pool, b, BUF_CAPACITY), b);
     buf_give(&pool, b);
-    ck_assert_uint_eq(pool.n_free, 0);
+    ck_assert_uint_eq(pool.n_free, 1); /* the one that it outgrew */
+    ck_assert_uint_eq(pool.n_lent, 0);
     buf_pool_fini(&pool);
 }
 END_TEST
@@ -397,6 +494,9 @@ int main(void)
     tcase_add_test(tc, what_is_no_network_is_refused);
     tcase_add_test(tc, a_buffer_gives_back_what_was_put_in);
     tcase_add_test(tc, only_an_empty_buffer_is_given_back_as_one);
+    tcase_add_test(tc, the_memory_of_many_busy_buffers_goes_back_to_the_system);
+    tcase_add_test(tc, the_memory_between_buffers_that_stay_busy_goes_back_too);
+    tcase_add_test(tc, buffers_that_were_needed_since_the_last_time_are_kept);
     tcase_add_test(tc, a_grown_buffer_keeps_its_bytes_and_is_not_lent_again);
     tcase_add_test(tc, logfmt_quotes_what_needs_it);
     tcase_add_test(tc, json_lines_are_json);
