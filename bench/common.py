@@ -13,10 +13,11 @@ def free_port():
 
 
 def pss_kib(pid):
+    """Proportional set size without files: programs and libraries count the more, the fewer others have them open."""
     for line in open(f"/proc/{pid}/smaps_rollup", encoding="ascii"):
-        if line.startswith("Pss:"):
+        if line.startswith("Pss_Anon:"):
             return int(line.split()[1])
-    raise RuntimeError("no Pss in smaps_rollup")
+    raise RuntimeError("no Pss_Anon in smaps_rollup")
 
 
 def wait_port(port, process):

@@ -3,15 +3,19 @@
  *   load sink ADDRESS:PORT              accepts connections and sends back what comes; runs until it is killed
  *   load hold ADDRESS:PORT N [tls1.2|tls1.3]
  *                                       opens N connections, sends 64 bytes over each and waits for them to come back,
- *                                       says "held N", and holds all of them idle until standard input ends; for each
- *                                       line that comes there TALK messages go over each connection and back, as long
- *                                       as a record of TLS every fourth time, and it says "talked"
+ *                                       says "held N", and holds all of them idle until standard input ends. On "talk"
+ *                                       there TALK messages go over each connection and back, one connection after the
+ *                                       other, as long as a record of TLS every fourth time, and it says "talked". On
+ *                                       "fill" bytes go into all of them, and none are read back, until all that is
+ *                                       between the two ends is full, and it says "filled"; on "empty" they are read
+ *                                       back, and it says "emptied".
  *   load pingpong ADDRESS:PORT N SECONDS
  *                                       opens N connections and sends 64 bytes over each again as soon as they have
  *                                       come back, for that long; says how many came back a second
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -55,12 +59,60 @@ static void watch(int epoll, int fd)
         die("epoll_ctl");
 }
 
-static void echo(int fd)
+enum { FDS_MAX = 32768 };
+
+/* What came over a connection and has not gone back. */
+struct rest {
+    size_t at, len;
+    char   bytes[16384];
+};
+
+static struct rest *rests[FDS_MAX]; /* by descriptor; NULL: nothing waits */
+
+static void await(int epoll, int fd, uint32_t events)
 {
-    char    bytes[16384];
-    ssize_t n = recv(fd, bytes, sizeof bytes, 0);
-    if (n <= 0 || send(fd, bytes, (size_t)n, MSG_NOSIGNAL) != n)
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) != 0)
+        die("epoll_ctl");
+}
+
+static void keep_rest(int epoll, int fd, const struct rest *r)
+{
+    rests[fd] = malloc(sizeof *r);
+    if (rests[fd] == NULL)
+        die("memory");
+    *rests[fd] = *r;
+    await(epoll, fd, EPOLLOUT);
+}
+
+static void drop_rest(int fd)
+{
+    free(rests[fd]);
+    rests[fd] = NULL;
+}
+
+/* While what came does not go back, no more is read. */
+static void echo(int epoll, int fd)
+{
+    static struct rest fresh;
+    struct rest       *r = rests[fd] != NULL ? rests[fd] : &fresh;
+    ssize_t            n = r != &fresh ? 1 : recv(fd, fresh.bytes, sizeof fresh.bytes, 0);
+    if (r == &fresh)
+        fresh.at = 0, fresh.len = n > 0 ? (size_t)n : 0;
+    if (n > 0)
+        n = send(fd, r->bytes + r->at, r->len - r->at, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN)) {
+        drop_rest(fd);
         close(fd);
+        return;
+    }
+    r->at += n > 0 ? (size_t)n : 0;
+    if (r->at < r->len && r == &fresh) {
+        keep_rest(epoll, fd, r);
+    } else if (r->at == r->len && r != &fresh) {
+        drop_rest(fd);
+        await(epoll, fd, EPOLLIN);
+    }
 }
 
 static void sink(const struct addr *at)
@@ -73,7 +125,7 @@ static void sink(const struct addr *at)
         int                n = epoll_wait(epoll, events, 64, -1);
         for (int i = 0; i < n; i++) {
             if (events[i].data.fd != listener) {
-                echo(events[i].data.fd);
+                echo(epoll, events[i].data.fd);
                 continue;
             }
             int fd = accept(listener, NULL, NULL);
@@ -83,11 +135,14 @@ static void sink(const struct addr *at)
     }
 }
 
-enum { MESSAGE_LEN = 64, RECORD_LEN = 16384, TALK = 20 };
+enum { MESSAGE_LEN = 64, RECORD_LEN = 16384, TALK = 8 };
+enum { FILL_MAX = 1 << 18 }; /* bytes a connection, should it not be full by then */
 
 struct held {
     int  fd;
-    SSL *ssl; /* NULL: plain */
+    SSL *ssl;    /* NULL: plain */
+    int  unread; /* bytes that were sent and did not come back */
+    bool begun;  /* OpenSSL has a record that it has not sent whole, and wants the same call again */
 };
 
 static void round_trip(const struct held *c, int len)
@@ -125,6 +180,83 @@ static void join(struct held *c, const struct addr *at, SSL_CTX *ctx)
     round_trip(c, MESSAGE_LEN);
 }
 
+static void set_blocking(const struct held *c, bool blocks)
+{
+    int flags = fcntl(c->fd, F_GETFL);
+    if (fcntl(c->fd, F_SETFL, blocks ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) != 0)
+        die("fcntl");
+}
+
+/* What a call that was to move bytes over a connection that does not block returned: whether it did. */
+static bool has_moved(const struct held *c, int n)
+{
+    int why = n > 0             ? SSL_ERROR_NONE
+              : c->ssl != NULL  ? SSL_get_error(c->ssl, n)
+              : errno == EAGAIN ? SSL_ERROR_WANT_READ
+                                : SSL_ERROR_SYSCALL;
+    if (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
+        die("a connection was lost");
+    return n > 0;
+}
+
+static bool put_in(struct held *c)
+{
+    static const char bytes[RECORD_LEN];
+    int               n = c->ssl ? SSL_write(c->ssl, bytes, sizeof bytes) : (int)send(c->fd, bytes, sizeof bytes, 0);
+    bool              moved = has_moved(c, n);
+    c->begun = !moved && c->ssl != NULL;
+    c->unread += moved ? n : 0;
+    return moved;
+}
+
+static bool take_out(struct held *c)
+{
+    char bytes[RECORD_LEN];
+    int  n = c->ssl ? SSL_read(c->ssl, bytes, sizeof bytes) : (int)recv(c->fd, bytes, sizeof bytes, 0);
+    bool moved = has_moved(c, n);
+    c->unread -= moved ? n : 0;
+    return moved;
+}
+
+/* Until nothing has moved for a while: the proxy is behind at first. */
+static void fill(struct held *all, int count)
+{
+    for (int i = 0; i < count; i++)
+        set_blocking(&all[i], false);
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < count; i++) {
+            while (all[i].unread < FILL_MAX && put_in(&all[i]))
+                moved = true;
+        }
+        (void)poll(NULL, 0, 300);
+    }
+}
+
+static void empty(struct held *all, int count)
+{
+    for (int left = count; left > 0;) {
+        bool moved = false;
+        left = 0;
+        for (int i = 0; i < count; i++) {
+            struct held *c = &all[i];
+            moved |= c->begun && put_in(c);
+            moved |= c->unread > 0 && take_out(c);
+            left += c->unread > 0 || c->begun;
+        }
+        if (!moved)
+            (void)poll(NULL, 0, 1);
+    }
+    for (int i = 0; i < count; i++)
+        set_blocking(&all[i], true);
+}
+
+static void talk(struct held *all, int count)
+{
+    for (int i = 0; i < count * TALK; i++)
+        round_trip(&all[i / TALK], i % 4 == 0 ? RECORD_LEN : MESSAGE_LEN);
+}
+
 static void say(const char *what, int count)
 {
     printf("%s %d\n", what, count);
@@ -141,11 +273,17 @@ static void hold(const struct addr *at, int count, const char *tls)
     for (int i = 0; i < count; i++)
         join(&all[i], at, ctx);
     say("held", count);
-    for (int c; (c = getchar()) != EOF;) {
-        for (int i = 0; c == '\n' && i < count * TALK; i++)
-            round_trip(&all[i / TALK], i % 4 == 0 ? RECORD_LEN : MESSAGE_LEN);
-        if (c == '\n')
+    for (char line[16]; fgets(line, sizeof line, stdin) != NULL;) {
+        if (strcmp(line, "talk\n") == 0) {
+            talk(all, count);
             say("talked", count);
+        } else if (strcmp(line, "fill\n") == 0) {
+            fill(all, count);
+            say("filled", count);
+        } else if (strcmp(line, "empty\n") == 0) {
+            empty(all, count);
+            say("emptied", count);
+        }
     }
 }
 
