@@ -532,8 +532,9 @@ void session_close(struct session *s, enum why why)
     struct worker *w = s->worker;
     if (s->state != ST_LINGER)
         session_settle_end(s, why);
-    if (s->ended_in == ST_RELAY) {
+    if (s->ended_in == ST_RELAY || s->is_tls) /* RFC 8446 section 6.1: whoever is sent away hears it, too */
         say_goodbye(s, CLIENT);
+    if (s->ended_in == ST_RELAY) {
         say_goodbye(s, SERVER);
         count_carried_end(s);
     }

@@ -9,7 +9,7 @@ import pytest
 
 from mqgate import DEADLINE_S, conf, until
 from pki import Authority, section
-from servers import Echo, Listener, ends
+from servers import Echo, Listener, ends, free_port
 
 
 @pytest.fixture
@@ -261,16 +261,46 @@ def test_a_hello_byte_by_byte_is_a_hello(edge, pki):
                 pass
 
 
+def strict_client(gate, pki):
+    """To this client an end without close_notify is an error."""
+    context = ssl.create_default_context(cafile=pki.ca)
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    return context.wrap_socket(gate.connect(), server_hostname="one.test", suppress_ragged_eofs=False)
+
+
 def test_the_end_of_a_direction_is_a_close_notify(mqgate, serve, pki):
     """So that nobody between can cut a message short unseen."""
     server = serve(Listener)
     gate = mqgate(conf(server.port, listener={"tls": "edge"}, tls=[section("edge", pki.leaf("one.test"))]))
-    context = ssl.create_default_context(cafile=pki.ca)
-    with context.wrap_socket(gate.connect(), server_hostname="one.test", suppress_ragged_eofs=False) as client:
+    with strict_client(gate, pki) as client:
         with server.accept() as accepted:
             accepted.sendall(b"the end")
         assert client.recv(100) == b"the end"
         assert client.recv(100) == b""
+
+
+@pytest.mark.parametrize("detach", [True, False], ids=["detached", "kept"])
+@pytest.mark.parametrize("said, why", [(b"GET / HTTP/1.0\r\n\r\n", "not_mqtt"), (b"", "client_closed"),
+                                       (b"\x10", "connect_packet_timeout")])
+def test_who_is_sent_away_hears_a_close_notify(mqgate, echo, pki, said, why, detach):
+    """So that the client knows that it was us."""
+    gate = mqgate(conf(echo.port, listener={"tls": "edge", "protocol": "mqtt", "timeouts": {"connect_packet": "1s"}},
+                       tls=[section("edge", pki.leaf("one.test"), detach=detach)]))
+    with strict_client(gate, pki) as client:
+        if said:
+            client.sendall(said)
+            assert client.recv(100) == b""
+        else:
+            client.unwrap()
+    assert gate.wait_end()["why"] == why
+
+
+def test_who_gets_no_server_hears_a_close_notify(mqgate, pki):
+    gate = mqgate(conf(free_port(), listener={"tls": "edge"}, backend={"tries": 1},
+                       tls=[section("edge", pki.leaf("one.test"))]))
+    with strict_client(gate, pki) as client:
+        assert client.recv(100) == b""
+    assert gate.wait_end()["why"] == "connect_failed"
 
 
 # --- towards the server ----------------------------------------------------------------------------------------------
