@@ -195,6 +195,10 @@ enum step watch_waiting_client(struct session *s)
             buf_added(up->buf, (uint32_t)n);
             continue;
         }
+        if (io == IO_AGAIN) {
+            session_side_unreadable(client, io);
+            break;
+        }
         client->readable = false;
         client->read_wants = io == IO_WANT_WRITE ? EV_WRITE : EV_READ;
         if (io == IO_EOF)

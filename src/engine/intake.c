@@ -39,6 +39,7 @@ enum step intake_read(struct session *s)
         return STEP_NEXT;
     case IO_WANT_READ:
     case IO_WANT_WRITE:
+    case IO_AGAIN:
         session_side_unreadable(client, io);
         buf_give_empty(&s->worker->bufs, &up->buf);
         return STEP_WAIT;

@@ -70,7 +70,7 @@ static enum step hear_out(struct session *s)
         worker_run_again(s->worker, s);
         return STEP_WAIT;
     }
-    if (io != IO_WANT_READ && io != IO_WANT_WRITE)
+    if (io != IO_WANT_READ && io != IO_WANT_WRITE && io != IO_AGAIN)
         return session_step_fail(s, s->why);
     session_side_unreadable(client, io);
     return STEP_WAIT;

@@ -215,7 +215,7 @@ static bool fill(struct session *s, enum direction dir)
         return true;
     }
     drop_buf(s, f);
-    if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
+    if (io == IO_WANT_READ || io == IO_WANT_WRITE || io == IO_AGAIN) {
         session_side_unreadable(from, io);
         return false;
     }

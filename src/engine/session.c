@@ -260,7 +260,12 @@ void session_side_reset(struct side *d, int fd)
 
 void session_side_unreadable(struct side *d, enum io io)
 {
-    d->readable = false;
+    d->readable = io == IO_AGAIN;
+    if (io == IO_AGAIN) {
+        struct session *s = d->io.data;
+        worker_run_again(s->worker, s);
+        return;
+    }
     d->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
 }
 

@@ -182,7 +182,8 @@ void session_settle_end(struct session *s, enum why why);
 void session_side_init(struct session *s, int which, int fd);
 /* A new plain connection on this side; nothing is known of it but that it may be written to. fd -1: none. */
 void session_side_reset(struct side *d, int fd);
-/* This side has no more to read, or takes no more, until the event that io, IO_WANT_READ or IO_WANT_WRITE, asks for. */
+/* This side has no more to read, or takes no more, until the event that io, IO_WANT_READ or IO_WANT_WRITE, asks for;
+ * after a read that said IO_AGAIN, until the session's next turn. */
 void session_side_unreadable(struct side *d, enum io io);
 void session_side_unwritable(struct side *d, enum io io);
 /* The bytes in hand are gone. */

@@ -243,8 +243,7 @@ static void take_data(struct detached *d, struct slice data, uint8_t *to, size_t
     take_opened(d, to, cap, n);
 }
 
-/* Opens what is in hand. IO_WANT_READ: that is no whole record. IO_WANT_WRITE: there is more, but it is the turn of
- * others; a socket that takes bytes calls again at once. */
+/* Opens what is in hand. IO_WANT_READ: that is no whole record. */
 static enum io open_records(struct tls_session *t, uint8_t *to, size_t cap, size_t *n)
 {
     struct detached     *d = t->detached;
@@ -277,7 +276,7 @@ static enum io open_records(struct tls_session *t, uint8_t *to, size_t cap, size
             return session_break(t, IO_NO_MEMORY);
         }
     }
-    return *n == cap ? IO_OK : IO_WANT_WRITE;
+    return *n == cap ? IO_OK : IO_AGAIN;
 }
 
 /* IO_OK: something came. */

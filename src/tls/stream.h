@@ -16,6 +16,7 @@ enum io {
     IO_OK,         /* done; for read and write *n >= 1 bytes moved */
     IO_WANT_READ,  /* wait until the socket is readable (it may be already: wait by level), then call again */
     IO_WANT_WRITE, /* wait until it is writable, then call again */
+    IO_AGAIN,      /* read: more waits inside, and others have their turn first: call again, whatever the socket does */
     IO_EOF,        /* read: the peer ended its direction (FIN, or close_notify; many devices send FIN alone) */
     IO_RESET,      /* the peer or the network is gone; errno tells */
     IO_FAILED,     /* TLS: the peer broke the protocol or could not be trusted; stream_failure() tells */

@@ -2,7 +2,6 @@
 import contextlib
 import os
 import pathlib
-import re
 import select
 import socket
 import ssl
@@ -14,12 +13,12 @@ import pytest
 from mqgate import DEADLINE_S, SANITIZER, conf, pattern, until
 from pki import section
 from servers import Echo, Listener, Server, ends
+from tls_peer import VERSIONS, Peer, carriers, context_for
 
 CLIENTS = pathlib.Path(__file__).resolve().parent / "tls_clients"
 SUITES_1_3 = ["TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"]
 SUITES_1_2 = [f"ECDHE-{key}-{cipher}" for key in ("ECDSA", "RSA")
               for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")]
-VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
 
 @pytest.fixture
@@ -30,20 +29,6 @@ def edge(mqgate, pki):
         return mqgate(conf(server.port, listener={"tls": "edge"}, tls=[section("edge", *identities, **options)],
                            global_={"workers": workers}))
     return start
-
-
-def context_for(pki, version, cipher=None):
-    context = ssl.create_default_context(cafile=pki.ca)
-    context.minimum_version = context.maximum_version = VERSIONS[version]
-    if cipher:
-        context.set_ciphers(cipher)
-    return context
-
-
-def carriers(gate):
-    """What `show tls` counts of the listener's open sessions, by what carries them."""
-    line = re.search(r"^listener in .*$", gate.control("show tls"), re.M).group(0)
-    return {key: int(value) for key, value in re.findall(r" (detached|kept_\w+)=(\d+)", line) if value != "0"}
 
 
 def swap(sock, data):
@@ -229,55 +214,6 @@ def test_openssl_renews_keys_as_often_as_it_likes(edge, serve):
 
 # --- ends ------------------------------------------------------------------------------------------------------------
 
-class Peer:
-    """A client whose records the test sends and receives itself."""
-
-    def __init__(self, gate, context):
-        self.sock = gate.connect()
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._in, self._out, server_hostname="one.test")
-        self._until_done(self._tls.do_handshake)
-
-    def _flush(self):
-        if self._out.pending:
-            self.sock.sendall(self._out.read())
-
-    def _until_done(self, step):
-        while True:
-            try:
-                done = step()
-                self._flush()
-                return done
-            except ssl.SSLWantReadError:
-                self._flush()
-                piece = self.sock.recv(65536)
-                if piece:
-                    self._in.write(piece)
-                else:
-                    self._in.write_eof()
-
-    def write(self, data):
-        self._tls.write(data)
-        self._flush()
-
-    def read(self):
-        """b"" is close_notify; a bare FIN is an error."""
-        try:
-            return self._until_done(lambda: self._tls.read(65536))
-        except ssl.SSLZeroReturnError:
-            return b""
-
-    def close_notify(self):
-        try:
-            self._tls.unwrap()
-        except ssl.SSLWantReadError:
-            pass
-        self._flush()
-
-    def close(self):
-        self.sock.close()
-
-
 @pytest.fixture
 def pair(edge, serve, pki):
     """pair(version): a client, and the server that the gate has connected it to."""
@@ -344,8 +280,9 @@ def test_the_client_ends_first(pair, version, with_notify):
 def test_a_forged_record_ends_the_session_with_an_alert(pair, version):
     gate, client, server = pair(version)
     client.write(b"good")
+    assert server.recv(100) == b"good"
     client.sock.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
-    assert ends(server) == ("eof", b"good")
+    assert ends(server) == ("eof", b"")
     with pytest.raises(ssl.SSLError, match="BAD_RECORD_MAC"):
         client.read()
     end = gate.wait_end(why="client_tls_error")
