@@ -2,7 +2,9 @@
 import contextlib
 import os
 import pathlib
+import re
 import select
+import shutil
 import socket
 import ssl
 import subprocess
@@ -118,37 +120,69 @@ def test_slow_readers_lose_nothing(edge, serve, pki, version):
 
 # --- whoever may come ------------------------------------------------------------------------------------------------
 
+SCRIPTS = {"node": ("node", "node.js"), "erlang": ("escript", "erlang.escript")}
+C_LIBRARIES = {"mbedtls": ["mbedtls", "mbedx509", "mbedcrypto"], "wolfssl": ["wolfssl"], "bearssl": ["bearssl"],
+               "early": ["ssl", "crypto"]}
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory):
     """compiled(name) is the client of that name, built."""
     directory = tmp_path_factory.mktemp("tls_clients")
 
+    def cargo(name):
+        """It writes beside its source, and takes its libraries from where Debian puts them."""
+        source = directory / "source"
+        shutil.copytree(CLIENTS / name, source)
+        return ["cargo", "build", "--offline", "--manifest-path", source / "Cargo.toml", "--config",
+                'source.crates-io.replace-with="debian"', "--config",
+                'source.debian.directory="/usr/share/cargo/registry"', "--target-dir", directory / "target"]
+
     def build(name):
-        if name == "node":
-            return ["node", CLIENTS / "node.js"]
-        program = directory / name
+        if name in SCRIPTS:
+            return [SCRIPTS[name][0], CLIENTS / SCRIPTS[name][1]]
+        program = directory / "target" / "debug" / "rustls-client" if name == "rustls" else directory / name
         if not program.exists():
-            command = {"go": ["go", "build", "-o", program, CLIENTS / "go.go"],
-                       "mbedtls": ["gcc", "-o", program, CLIENTS / "mbedtls.c", "-lmbedtls", "-lmbedx509",
-                                   "-lmbedcrypto"],
-                       "wolfssl": ["gcc", "-o", program, CLIENTS / "wolfssl.c", "-lwolfssl"]}[name]
+            if name == "rustls":
+                command = cargo(name)
+            elif name == "go":
+                command = ["go", "build", "-o", program, CLIENTS / "go.go"]
+            else:
+                command = ["gcc", "-o", program, CLIENTS / f"{name}.c", *(f"-l{each}" for each in C_LIBRARIES[name])]
             environment = {**os.environ, "GOCACHE": str(directory / "go-cache"), "GOFLAGS": "-mod=mod"}
             subprocess.run(command, check=True, capture_output=True, env=environment)
         return [program]
     return build
 
 
-@pytest.mark.parametrize("name, version", [("node", "1.2"), ("node", "1.3"), ("go", "1.2"), ("go", "1.3"),
-                                           ("mbedtls", "1.2"), ("wolfssl", "1.2"), ("wolfssl", "1.3")])
-def test_other_libraries_converse(edge, serve, pki, compiled, name, version):
-    gate = edge(serve(Echo))
+def converse(gate, pki, command, version):
+    """200 messages each way, and the end: its line in the log."""
     host, port = gate.address()
-    done = subprocess.run([*compiled(name), host, str(port), pki.ca, "one.test", version, "200"], timeout=DEADLINE_S,
+    done = subprocess.run([*command, host, str(port), pki.ca, "one.test", version, "200"], timeout=DEADLINE_S,
                           capture_output=True, text=True, check=False)
     assert done.stdout == "the same\n", done.stdout + done.stderr
-    end = gate.wait_end()
-    assert (end["tls"], end["why"]) == (f"TLSv{version}", "client_closed")
-    assert end["in"] == end["out"] and int(end["in"]) > 2000000
+    end = gate.wait_log(event="session_end", why="client_closed", tls=f"TLSv{version}")
+    assert end["in"] == end["out"]
+    return end
+
+
+@pytest.mark.limit(180)
+@pytest.mark.parametrize("name, version", [("node", "1.2"), ("node", "1.3"), ("go", "1.2"), ("go", "1.3"),
+                                           ("rustls", "1.2"), ("rustls", "1.3"), ("erlang", "1.2"),
+                                           ("erlang", "1.3"), ("mbedtls", "1.2"),
+                                           ("bearssl", "1.2"), ("wolfssl", "1.2"), ("wolfssl", "1.3")])
+def test_other_libraries_converse(edge, serve, pki, compiled, name, version):
+    gate = edge(serve(Echo))
+    assert int(converse(gate, pki, compiled(name), version)["in"]) > 2000000
+
+
+def test_early_data_is_skipped(edge, serve, pki, compiled):
+    """And the session that it came with goes on, detached like any other."""
+    gate = edge(serve(Echo))
+    converse(gate, pki, compiled("early"), "1.3")
+    first, second = (gate.wait_end(count) for count in (1, 2))
+    assert first["in"] == first["out"] and second["in"] == second["out"] and int(second["in"]) > 2000000
+    assert re.search(r"^listener in .* handshakes=2 resumed=1 failed=0", gate.control("show tls"), re.M)
 
 
 def piped(command, messages):
@@ -170,8 +204,8 @@ def piped(command, messages):
             client.kill()
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("name", ["openssl", "gnutls", "nss"])
+@pytest.mark.parametrize("name, version", [(name, version) for name in ("openssl", "gnutls", "nss")
+                                           for version in VERSIONS] + [("botan", "1.2")])
 def test_the_command_line_clients_converse(edge, serve, pki, name, version):
     gate = edge(serve(Echo))
     host, port = gate.address()
@@ -181,30 +215,38 @@ def test_the_command_line_clients_converse(edge, serve, pki, name, version):
                "gnutls": ["gnutls-cli", "--logfile=/dev/null", "--x509cafile", pki.ca, "--verify-hostname", "one.test",
                           "--priority", f"NORMAL:-VERS-ALL:+VERS-TLS{version}", "-p", port, host],
                "nss": ["tstclnt", "-h", host, "-p", port, "-a", "one.test", "-D", "-o", "-V",
-                       f"tls{version}:tls{version}"]}[name]
+                       f"tls{version}:tls{version}"],
+               "botan": ["stdbuf", "-o0", "botan", "tls_client", host, f"--port={port}", "--skip-system-cert-store",
+                         f"--trusted-cas={pki.ca}"]}[name]
     piped(command, messages)
     assert gate.wait_end()["tls"] == f"TLSv{version}"
 
 
-def test_openssl_renews_keys_as_often_as_it_likes(edge, serve):
-    """k: its own key; K: both."""
+@pytest.mark.parametrize("name, done, commands", [("openssl", b"KEYUPDATE", (b"k\n", b"K\n")),
+                                                  ("gnutls", b"Rekey was completed", (b"^rekey1^\n", b"^rekey^\n"))])
+def test_clients_renew_keys_as_often_as_they_like(edge, serve, pki, name, done, commands):
+    """The first command: its own key; the second: both. GnuTLS bears no more than eight answers a second."""
     gate = edge(serve(Echo))
     host, port = gate.address()
-    with subprocess.Popen(["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3"], stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
+    command = {"openssl": ["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3"],
+               "gnutls": ["gnutls-cli", "--inline-commands", "--x509cafile", pki.ca, "--verify-hostname", "one.test",
+                          "--priority", "NORMAL:-VERS-ALL:+VERS-TLS1.3", "-p", str(port), host]}[name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
         def say(text):
             client.stdin.write(text)
             client.stdin.flush()
 
         def hear(text):
+            heard = []
             for line in client.stdout:
+                heard.append(line)
                 if text in line:
                     return
-            raise AssertionError(f"no {text}")
+            raise AssertionError(f"no {text} in {heard}")
 
-        for n in range(20):
-            say(b"K\n" if n % 2 else b"k\n")
-            hear(b"KEYUPDATE")
+        for n in range(16):
+            say(commands[n % 2])
+            hear(done)
             text = b"message %d\n" % n
             say(text)
             hear(text)

@@ -1,10 +1,9 @@
 /* A client with wolfSSL. */
 #include <wolfssl/options.h>
 
-#include <netdb.h>
-#include <sys/socket.h>
 #include <wolfssl/ssl.h>
 
+#include "connected.h"
 #include "talk.h"
 
 static WOLFSSL *ssl;
@@ -20,17 +19,6 @@ void get_all(unsigned char *bytes, int len)
         n = wolfSSL_read(ssl, bytes, len);
         must(n > 0, "read");
     }
-}
-
-static int connected(const char *host, const char *port)
-{
-    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo      *at;
-    must(getaddrinfo(host, port, &hints, &at) == 0, "address");
-    int fd = socket(at->ai_family, SOCK_STREAM, 0);
-    must(fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) == 0, "connect");
-    freeaddrinfo(at);
-    return fd;
 }
 
 int main(int argc, char **argv)
