@@ -166,7 +166,7 @@ def converse(gate, pki, command, version):
     return end
 
 
-@pytest.mark.limit(180)
+@pytest.mark.limit(600)
 @pytest.mark.parametrize("name, version", [("node", "1.2"), ("node", "1.3"), ("go", "1.2"), ("go", "1.3"),
                                            ("rustls", "1.2"), ("rustls", "1.3"), ("erlang", "1.2"),
                                            ("erlang", "1.3"), ("mbedtls", "1.2"),

@@ -1,4 +1,7 @@
-"""TLS as clients see it: Python's, OpenSSL's and GnuTLS's clients, and sslscan."""
+"""TLS as clients see it: Python's, OpenSSL's and GnuTLS's clients, and scanners."""
+import contextlib
+import json
+import re
 import socket
 import ssl
 import subprocess
@@ -96,6 +99,69 @@ def test_sslscan_finds_nothing(edge, pki):
         assert each.get("strength") in ("strong", "acceptable") and int(each.get("bits")) >= 128, name
         assert name.startswith(("TLS_", "ECDHE-")) and ("GCM" in name or "POLY1305" in name), name
     assert {each.get("name").split()[0] for each in found.iter("group")} == {"x25519", "secp256r1"}
+
+
+@contextlib.contextmanager
+def scanned(mqgate, mosquitto, pki, protocol):
+    """A gate to be scanned; then every connection is accounted for, with who and why, and nothing of it is left."""
+    identities = pki.leaf("one.test"), pki.leaf("one.test", "rsa")
+    gate = mqgate(conf(mosquitto.port, listener={"tls": "edge", "protocol": protocol},
+                       tls=[section("edge", *identities)]))
+    before = gate.descriptors()
+    yield gate
+    until(lambda: gate.listener_stats()["open"] == 0, "the sessions to be over")
+    until(lambda: len(gate.logged(event="session_end")) == gate.listener_stats()["connections"], "a line for each")
+    ends_logged = gate.logged(event="session_end")
+    line = re.search(r"^listener in .*$", gate.control("show tls"), re.M).group(0)
+    count = {key: int(value) for key, value in re.findall(r" (\w+)=(\d+)", line)}
+    refused = [end for end in ends_logged if end["why"] == "handshake_failed"]
+    assert count["handshakes"] == sum("tls" in end for end in ends_logged) > 10
+    assert count["failed"] == len(refused) > 5 and all(end["detail"] for end in refused)
+    assert count["tls12"] + count["tls13"] == count["handshakes"]
+    assert {end["why"] for end in ends_logged if "tls" not in end} == {"handshake_failed", "client_closed"}
+    assert all(end["client"].startswith("127.0.0.1:") for end in ends_logged)
+    assert count["open"] == count["detached"] == 0 and gate.descriptors() == before
+
+
+@pytest.mark.limit(1200)
+def test_testssl_finds_nothing(mqgate, mosquitto, pki, tmp_path):
+    with scanned(mqgate, mosquitto, pki, "mqtt") as gate:
+        findings = tmp_path / "findings"
+        subprocess.run(["testssl", "--warnings", "batch", "--add-ca", pki.ca, "--ip", "127.0.0.1", "--jsonfile",
+                        findings, f"one.test:{gate.port()}"], stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+                       check=False)
+        found = json.loads(findings.read_text(encoding="utf-8"))
+    ids = {each["id"].split()[0]: each["finding"] for each in found}
+    bad = {name for each in found for name in [each["id"].split()[0]] if each["severity"] not in ("OK", "INFO")}
+    # The test's certificate is short-lived and nobody revokes it; this is no web server; and the scanner may hang up
+    # before it has read a ticket, which it then cannot try.
+    assert bad <= {"cert_expirationStatus", "cert_notAfter", "cert_revocation", "DNS_CAArecord", "service",
+                   "sessionresumption_ticket"}
+    assert ids["TLS1_3"].startswith("offered") and ids["PFS"].startswith("offered")
+    assert {"heartbleed", "CCS", "ticketbleed", "ROBOT", "secure_renego", "secure_client_renego", "LUCKY13"} <= set(ids)
+    assert "clientsimulation-android_90" in {name.lower() for name in ids}
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "mqtt"])
+def test_gnutls_finds_no_need_for_workarounds(mqgate, mosquitto, pki, protocol):
+    with scanned(mqgate, mosquitto, pki, protocol) as gate:
+        host, port = gate.address()
+        done = subprocess.run(["gnutls-cli-debug", "--port", str(port), host], capture_output=True, text=True,
+                              check=True)
+    answers = {question.strip(): answer for question, _, answer in
+               (line.partition("... ") for line in done.stdout.splitlines())}
+    expected = {
+        "whether %ALLOW_SMALL_RECORDS is required": "no", "whether we need to disable TLS 1.2": "no",
+        "whether %NO_EXTENSIONS is required": "no", "for TLS 1.0 (RFC2246) support": "no",
+        "for TLS 1.1 (RFC4346) support": "no", "for TLS 1.2 (RFC5246) support": "yes",
+        "for TLS 1.3 (RFC8446) support": "yes", "for safe renegotiation (RFC5746) support": "yes",
+        "for ext master secret (RFC7627) support": "yes", "for heartbeat (RFC6520) support": "no",
+        "whether small records (512 bytes) are tolerated on handshake": "yes",
+        "whether the server understands TLS closure alerts": "yes",
+        "whether the server supports session resumption": "yes", "for anonymous authentication support": "no",
+        "for RSA key exchange support": "no", "for AES-CBC cipher (RFC3268) support": "no",
+        "for max record size (RFC6066) support": "yes"}
+    assert {question: answers.get(question) for question in expected} == expected
 
 
 def test_nothing_is_compressed(edge, pki):
