@@ -2,7 +2,10 @@
 # that fewer nodes take away the highest number.
 
 locals {
-  attachments = var.attach == "mux" ? { (var.lb_backend_set_name) = var.lb_backend_port } : var.lb_backend_sets
+  attachments = merge(
+    var.attach == "mux" ? {} : var.lb_backend_sets,
+    var.attach == "ports" ? {} : { (var.lb_backend_set_name) = var.lb_backend_port },
+  )
 
   freeform_tags = [for i in range(var.instance_pool_size) : {
     Name             = var.name

@@ -222,21 +222,21 @@ variable "load_balancer_id" {
 variable "attach" {
   type        = string
   default     = "mux"
-  description = "mux: one backend set and port 8080 for all listeners; ports: a backend set and a port for each; as in the load balancer's module"
+  description = "mux: one backend set and port 8080 for all listeners; ports: a backend set and a port for each; as in the load balancer's module. both: all four sets, 8080 in that of mqtt, which serves listeners of either kind"
 
   validation {
-    condition     = contains(["mux", "ports"], var.attach)
-    error_message = "attach is \"mux\" (one backend set, port 8080) or \"ports\" (four backend sets), not \"${var.attach}\"."
+    condition     = contains(["mux", "ports", "both"], var.attach)
+    error_message = "attach is \"mux\" (one backend set, port 8080), \"ports\" (four backend sets) or \"both\", not \"${var.attach}\"."
   }
 }
 
 variable "lb_backend_set_name" {
   type        = string
   default     = ""
-  description = "attach = \"mux\": output mqtt_backend_set_name of the load balancer's module"
+  description = "attach = \"mux\" or \"both\": output mqtt_backend_set_name of the load balancer's module"
 
   validation {
-    condition     = var.attach != "mux" || length(var.lb_backend_set_name) > 0
+    condition     = var.attach == "ports" || length(var.lb_backend_set_name) > 0
     error_message = "lb_backend_set_name is empty. The load balancer comes first: terraform apply -target=module.emqx_load_balancer."
   }
 }
@@ -244,7 +244,7 @@ variable "lb_backend_set_name" {
 variable "lb_backend_port" {
   type        = number
   default     = 8080
-  description = "attach = \"mux\": where the nodes take traffic of all four listeners, which is also where they tell their health"
+  description = "attach = \"mux\" or \"both\": where the nodes take traffic of all four listeners, which is also where they tell their health"
 
   validation {
     condition     = var.lb_backend_port == 8080
@@ -255,11 +255,11 @@ variable "lb_backend_port" {
 variable "lb_backend_sets" {
   type        = map(number)
   default     = {}
-  description = "attach = \"ports\": output backend_sets of the load balancer's module"
+  description = "attach = \"ports\" or \"both\": output backend_sets of the load balancer's module"
 
   validation {
-    condition     = var.attach != "ports" || (length(var.lb_backend_sets) == 4 && toset(values(var.lb_backend_sets)) == toset([1883, 8883, 8083, 8084]))
-    error_message = "lb_backend_sets: attach = \"ports\" needs four backend sets with ports 1883, 8883, 8083 and 8084: give module.emqx_load_balancer.backend_sets."
+    condition     = var.attach == "mux" || (length(var.lb_backend_sets) == 4 && toset(values(var.lb_backend_sets)) == toset([1883, 8883, 8083, 8084]))
+    error_message = "lb_backend_sets: attach = \"${var.attach}\" needs four backend sets with ports 1883, 8883, 8083 and 8084: give module.emqx_load_balancer.backend_sets."
   }
 }
 

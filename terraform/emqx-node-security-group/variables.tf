@@ -41,11 +41,11 @@ variable "vcn_name" {
 variable "attach" {
   type        = string
   default     = "mux"
-  description = "mux: one backend set and port 8080 for all listeners; ports: a backend set and a port for each"
+  description = "As the pools': mux: 8080 is open to the load balancer; ports or both: the four ports, too"
 
   validation {
-    condition     = contains(["mux", "ports"], var.attach)
-    error_message = "attach is \"mux\" (one backend set, port 8080) or \"ports\" (four backend sets), not \"${var.attach}\"."
+    condition     = contains(["mux", "ports", "both"], var.attach)
+    error_message = "attach is \"mux\" (one backend set, port 8080), \"ports\" (four backend sets) or \"both\", not \"${var.attach}\"."
   }
 }
 

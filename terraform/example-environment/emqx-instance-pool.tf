@@ -46,6 +46,6 @@ module "emqx_instance_pool" {
   load_balancer_id    = module.emqx_load_balancer.lb_id
   lb_backend_set_name = module.emqx_load_balancer.mqtt_backend_set_name
   lb_backend_port     = 8080 # with attach = "mux" the port of all traffic, and of health
-  attach              = var.attach
+  attach              = coalesce(var.pool_attach, var.attach)
   lb_backend_sets     = module.emqx_load_balancer.backend_sets
 }

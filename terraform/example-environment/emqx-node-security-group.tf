@@ -8,6 +8,6 @@ module "emqx_node_security_group" {
   compartment_ocid   = var.compartment_ocid
 
   lb_security_group_id = module.emqx_lb_security_group.security_group_id
-  attach               = var.attach
+  attach               = coalesce(var.pool_attach, var.attach)
   admin_cidrs          = var.admin_cidrs
 }

@@ -101,6 +101,17 @@ variable "attach" {
   description = "mux: one backend set with port 8080; ports: four"
 }
 
+variable "pool_attach" {
+  type        = string
+  default     = null
+  description = "both: pools are attached in both ways, so that attach can be changed under clients; null: as attach"
+
+  validation {
+    condition     = var.pool_attach == null || var.pool_attach == "both" || var.pool_attach == var.attach
+    error_message = "pool_attach is \"${coalesce(var.pool_attach, "null")}\" with attach = \"${var.attach}\": the listeners would send clients to ports of another protocol. It is null or \"both\"."
+  }
+}
+
 variable "admin_cidrs" {
   type        = list(string)
   default     = []

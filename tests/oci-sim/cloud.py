@@ -17,7 +17,8 @@ def refuse(code, why):
 
 
 class Cloud:
-    """Objects by id; each has "kind" and what Terraform knows of it. Held under a lock while it is open."""
+    """Objects by id; each has "kind" and what Terraform knows of it. Held under a lock while it is open. "paths" is where
+    each listener's clients could go, after every change that there was."""
 
     def __init__(self, path):
         self.path = path
@@ -29,6 +30,7 @@ class Cloud:
             with open(self.path, encoding="utf-8") as file:
                 self.all = json.load(file)
             yield self
+            self.note()
             with open(self.path + ".new", "w", encoding="utf-8") as file:
                 json.dump(self.all, file, indent=1)
             os.replace(self.path + ".new", self.path)
@@ -36,6 +38,14 @@ class Cloud:
     @property
     def objects(self):
         return self.all["objects"]
+
+    def note(self):
+        now = {str(int(at["port"])): [b["name"] for s in self.of("oci_load_balancer_backend_set", name=at["default_backend_set_name"],
+                                                                 load_balancer_id=at["load_balancer_id"]) for b in s["backend"]]
+               for at in self.of("oci_load_balancer_listener")}
+        paths = self.all.setdefault("paths", [])
+        if paths[-1:] != [now]:
+            paths.append(now)
 
     def of(self, kind, **having):
         return [o for o in self.objects.values()
@@ -66,6 +76,10 @@ class Cloud:
     def update(self, kind, new, old):
         self.need(kind, old["id"], kind)
         CHECKS[kind](self, new, old)
+        if kind == "oci_core_instance_pool":  # the provider detaches first
+            self.objects[old["id"]]["load_balancers"] = [at for at in old["load_balancers"] or [] if at in (new["load_balancers"] or [])]
+            register(self)
+            self.note()
         self.objects[old["id"]] = {**new, "kind": kind}
         after(self, kind, self.objects[old["id"]])
 

@@ -303,6 +303,53 @@ def test_all_at_once_and_the_other_way_of_attaching(environment):
     assert env.backends() == ports(3) and env.settled()
 
 
+def paths(env):
+    """What each listener's clients could reach, step by step, since the last time; and whether that was well: each had a
+    node, and a port that takes it."""
+    cloud = json.loads(env.cloud_file.read_text())
+    steps = cloud["paths"]
+    env.cloud_file.write_text(json.dumps({**cloud, "paths": steps[-1:]}))
+    return steps, [all(backends and {b.split(":")[1] for b in backends} <= {"8080", port} for port, backends in step.items())
+                   for step in steps]
+
+
+def test_the_way_of_attaching_is_changed_under_clients(environment):
+    """As doc/DEPLOYMENT.md has it: at no time has a listener no node, or one whose port is of another protocol."""
+    env = environment()
+    env.apply()
+    paths(env)
+
+    def pools_one_by_one(**variables):
+        for index in range(3):
+            env.apply(f"emqx_instance_pool.oci_core_instance_pool.oci_instance_pool[{index}]", **variables)
+            least = min(len(backends) for step in paths(env)[0] for backends in step.values())
+            assert least >= 2, "more than one node at a time"
+    pools = {p["id"] for p in env.has("core_instance_pool")}
+    env.apply(pool_attach="both")
+    assert env.backends() == {**ports(3), "emqx-mqtt-backend": [8080] * 3}
+    env.apply(attach="ports", pool_attach="both")
+    steps, well = paths(env)
+    assert len(steps) > 3 and all(well), steps
+    pools_one_by_one(attach="ports")
+    env.apply(attach="ports")
+    assert env.backends() == ports(3) and all(paths(env)[1])
+    assert "No changes." in env.run("plan", "-input=false", "-var=attach=ports")
+    # And back.
+    pools_one_by_one(attach="ports", pool_attach="both")
+    env.apply(pool_attach="both")
+    env.apply()
+    steps, well = paths(env)
+    assert len(steps) > 3 and all(well), steps
+    assert env.backends() == mux(3) and env.settled()
+    assert {p["id"] for p in env.has("core_instance_pool")} == pools
+    # At one go, listeners go to sets that are still empty.
+    env.apply(attach="ports")
+    steps, well = paths(env)
+    assert any(not step["8883"] for step in steps) and not all(well)
+    assert "pool_attach is \"mux\" with attach = \"ports\"" in \
+        env.run("plan", "-input=false", "-var=attach=ports", "-var=pool_attach=mux", fails=True)
+
+
 def test_pools_first(environment):
     """The deployment order's case of the wrong order: pools that were given a load balancer which is not there."""
     env = environment()

@@ -71,6 +71,25 @@ run "four_attachments_to_the_ports_of_their_sets" {
   }
 }
 
+run "both_ways_for_listeners_of_either_kind" {
+  command = plan
+
+  variables {
+    attach = "both"
+    lb_backend_sets = {
+      emqx-mqtt-backend  = 1883
+      emqx-mqtts-backend = 8883
+      emqx-ws-backend    = 8083
+      emqx-wss-backend   = 8084
+    }
+  }
+
+  assert {
+    condition     = toset([for at in oci_core_instance_pool.oci_instance_pool[0].load_balancers : "${at.backend_set_name}:${at.port}"]) == toset(["emqx-mqtt-backend:8080", "emqx-mqtts-backend:8883", "emqx-ws-backend:8083", "emqx-wss-backend:8084"])
+    error_message = "8080 takes mqtt and all others; the other sets have the ports of their protocols"
+  }
+}
+
 run "no_port_but_8080_for_all_protocols" {
   command = plan
   variables {
