@@ -44,8 +44,7 @@ secret() {
 
 nomad_reachable
 need_nodes "$EMQX_COUNT"
-items=$(job_items "$job")
-items=${items:-"{}"}
+know_items "$job"
 cookie=$(secret cookie "${EMQX_CLUSTER_COOKIE:-}")
 password=$(secret dashboard_password "${EMQX_DASHBOARD_PASSWORD:-}")
 if [ "$cookie" != "$(item "$items" cookie)" ] || [ "$password" != "$(item "$items" dashboard_password)" ]; then

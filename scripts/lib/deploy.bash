@@ -106,10 +106,16 @@ node_fact() {
     echo "${!2}"
 }
 
-# Allocations of a job that run, one a line: ID and node.
+# Allocations of a job that run, one a line: ID and node. A job that is not there has none; that Nomad does not say is an
+# error, as a gate that is still draining must not be taken for gone.
 running_allocs() {
-    nomad job allocs -json "$1" 2>/dev/null |
-        jq -r '.[] | select(.ClientStatus == "running" and .DesiredStatus == "run") | "\(.ID) \(.NodeID)"'
+    local all error
+    if ! all=$(nomad job allocs -json "$1" 2>/dev/null); then
+        error=$(nomad job allocs -json "$1" 2>&1 >/dev/null) || true
+        [[ $error != *"No job(s)"* ]] || return 0
+        die "Nomad does not say what runs of $1" "nomad job allocs $1" ${error:+"$error"}
+    fi
+    jq -r '.[] | select(.ClientStatus == "running" and .DesiredStatus == "run") | "\(.ID) \(.NodeID)"' <<<"$all"
 }
 
 # alloc_on JOB NODE: the allocation of the job that runs there, if any.
@@ -126,30 +132,36 @@ enough_nodes() {
 
 # need_nodes COUNT
 need_nodes() {
-    enough_nodes "$1" >/dev/null || die "Nomad has $(enough_nodes "$1") nodes with pool_type \"emqx\" that are ready" \
-        "nomad node status -filter 'Meta[\"pool_type\"]==\"emqx\"'" \
-        "has the instance pool that size?   terraform output -json | jq .emqx_instance_pool" \
-        "what did the instance do at boot?  ssh opc@<node-ip> sudo tail /var/log/cloud-init-output.log"
+    enough_nodes "$1" >/dev/null ||
+        die "Nomad has $(enough_nodes "$1") nodes with pool_type \"emqx\" that are ready: the phase pools comes first, or is not done" \
+            "nomad node status -filter 'Meta[\"pool_type\"]==\"emqx\"'" \
+            "has the instance pool that size?   terraform output -json | jq .emqx_instance_pool" \
+            "what did the instance do at boot?  ssh opc@<node-ip> sudo tail /var/log/cloud-init-output.log"
 }
 
-# What the Nomad variable of a job holds, as JSON; {} where there is none.
-job_items() {
-    nomad var get -out=json "nomad/jobs/$1" 2>/dev/null | jq -c '.Items // {}' || true
+# know_items JOB: reads the job's Nomad variable. Not to be told of it is not the same as that there is none: secrets that
+# were made anew then would take the place of those that the cluster has.
+variable='{}' items='{}'
+know_items() {
+    local error
+    if ! variable=$(nomad var get -out=json "nomad/jobs/$1" 2>/dev/null); then
+        error=$(nomad var get -out=json "nomad/jobs/$1" 2>&1 >/dev/null) || true
+        [[ ${error,,} == *"variable not found"* ]] || die "the Nomad variable nomad/jobs/$1 cannot be read; nothing was changed" \
+            ${error:+"$error"} "nomad var get nomad/jobs/$1" "has NOMAD_TOKEN the rights to read it?"
+        variable='{}'
+    fi
+    items=$(jq -c '.Items // {}' <<<"$variable")
 }
 
-# put_items JOB JSON: adds to them, unless somebody else changed them meanwhile. Values are not on any command line.
+# put_items JOB JSON: adds to what know_items read, unless somebody changed it since. Values are not on any command line.
 put_items() {
-    local now
     if [ "$dry_run" = yes ]; then
         say "+ nomad var put -in=json -out=none - # nomad/jobs/$1: $(jq -r 'keys | join(", ")' <<<"$2")"
         return 0
     fi
-    now=$(nomad var get -out=json "nomad/jobs/$1" 2>/dev/null) || now='{}'
-    printf '%s %s' "$now" "$2" |
-        jq -s --arg path "nomad/jobs/$1" \
-            '{Path: $path, ModifyIndex: (.[0].ModifyIndex // 0), Items: ((.[0].Items // {}) + .[1])}' |
-        nomad var put -in=json -out=none - >/dev/null ||
-        die "the Nomad variable nomad/jobs/$1 cannot be written" "nomad var get nomad/jobs/$1"
+    printf '%s %s' "$items" "$2" | jq -s --arg path "nomad/jobs/$1" '{Path: $path, Items: (.[0] + .[1])}' |
+        nomad var put -in=json -out=none -check-index "$(jq '.ModifyIndex // 0' <<<"$variable")" - >/dev/null ||
+        die "the Nomad variable nomad/jobs/$1 cannot be written, or somebody has just changed it" "nomad var get nomad/jobs/$1"
 }
 
 # item JSON NAME

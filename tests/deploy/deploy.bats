@@ -195,6 +195,16 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     [ "$status" -eq 0 ]
 }
 
+@test "a gate that drains, and a Nomad that does not say, are waited for" {
+    everything_up
+    fault "slow stop" 6
+    : >"$SIM_STATE/log"
+    run env DEPLOY_TIMEOUT=60 "$deploy" scale 2
+    succeeds_saying "emqx-haproxy-us-ashburn-1 has left emqx-2: yes"
+    says "Nomad does not say what runs of emqx-haproxy-us-ashburn-1"
+    in_order "drain=true" "stops emqx-haproxy-us-ashburn-1 on emqx-2" "emqx leaves on emqx-2" "terminated emqx-2"
+}
+
 @test "pools do not shrink under their clients" {
     everything_up
     sed -i 's/instance_pool_size  *= 3/instance_pool_size = 2/' "$TERRAFORM_DIR/emqx-instance-pool.tf"
@@ -214,6 +224,22 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
         run env EMQX_COUNT="$count" "$top/scripts/deploy-nomad-emqx.sh"
         fails_saying "whole number"
     done
+    [ -z "$(log)" ]
+}
+
+@test "a cookie that cannot be read is not made anew" {
+    everything_up
+    : >"$SIM_STATE/log"
+    local before
+    before=$(nomad var get -out=json nomad/jobs/emqx-us-ashburn-1)
+    for times in 1 2; do
+        fault "var get" "$times"
+        run "$top/scripts/deploy-nomad-emqx.sh"
+        fails_saying "nomad/jobs/emqx-us-ashburn-1 cannot be read; nothing was changed"
+    done
+    says "No cluster leader"
+    mend
+    [ "$(nomad var get -out=json nomad/jobs/emqx-us-ashburn-1)" = "$before" ]
     [ -z "$(log)" ]
 }
 
@@ -248,6 +274,11 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     apply emqx_load_balancer
     apply emqx_volumes
     apply emqx_instance_pool
+    : >"$SIM_STATE/log"
+    run "$top/scripts/deploy-nomad-emqx-haproxy.sh"
+    fails_saying "the gate needs the phase emqx, which is not there; nothing was changed"
+    [ -z "$(log)" ]
+    "$top/scripts/deploy-nomad-emqx.sh"
     : >"$SIM_STATE/log"
     run env -u MQGATE_ARTIFACT "$top/scripts/deploy-nomad-emqx-haproxy.sh"
     fails_saying "no build of mqgate is known"
@@ -295,14 +326,19 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
 
 # --- doctor: the seed's troubleshooting, and what goes wrong beside it ------------------------------------------------
 
-# cures FINDING COMMAND...: doctor finds it and prints the command; after it nothing is wrong.
+emqx-deploy() { "$deploy" "$@"; }
+
+# cures FINDING COMMAND: doctor finds it and prints a command that begins so; after just that command nothing is wrong.
 cures() {
+    local line
     run "$deploy" doctor
     fails_saying "$1"
-    shift
-    says "${*/#"$deploy"/emqx-deploy}"
-    mend
-    "$@"
+    line=$(grep -F -A 9 -- "$1" <<<"$output" | sed -nE "s/^     ($2.*)/\1/p" | head -n 1)
+    [ -n "$line" ] || {
+        echo "no \"$2\" for \"$1\" in: $output"
+        return 1
+    }
+    eval "${line%%   *#*}"
     run "$deploy" doctor
     succeeds_saying "nothing is wrong"
 }
@@ -317,9 +353,18 @@ cures() {
 }
 
 @test "doctor: a phase is missing" {
+    local phase
+    for phase in security-group load-balancer volumes pools; do
+        run "$deploy" doctor
+        fails_saying "phase $phase is missing"
+        says "     emqx-deploy up $phase"
+        emqx-deploy up "$phase"
+    done
     run "$deploy" doctor
-    fails_saying "phase security-group is missing"
-    says "emqx-deploy up security-group"
+    fails_saying "no broker runs"
+    says "     emqx-deploy up emqx"
+    emqx-deploy up emqx
+    cures "the gate does not run on emqx-0" "emqx-deploy up proxy"
 }
 
 @test "doctor: wrong deployment order" {
@@ -344,7 +389,7 @@ cures() {
     world '.modules.emqx_instance_pool.set = null | .sets["emqx-mqtt-backend"] = []'
     run "$deploy" doctor
     says "is attached to no load balancer"
-    cures "emqx-mqtt-backend, which has no backends" "$deploy" up pools
+    cures "emqx-mqtt-backend, which has no backends" "emqx-deploy up pools"
 }
 
 @test "doctor: the pool names another load balancer, or a set that is not there" {
@@ -353,7 +398,7 @@ cures() {
     run "$deploy" doctor
     fails_saying "is attached to ocid1.loadbalancer.other; the load balancer is ocid1.loadbalancer.sim"
     world 'del(.modules.emqx_instance_pool.lb) | .modules.emqx_instance_pool.set = "emqx-mqtt"'
-    cures "the backend set emqx-mqtt, which the load balancer does not have" "$deploy" up pools
+    cures "the backend set emqx-mqtt, which the load balancer does not have" "emqx-deploy up pools"
 }
 
 @test "doctor: the output that the seed reads is not declared" {
@@ -363,14 +408,14 @@ cures() {
     run "$deploy" doctor
     fails_saying "terraform output does not tell the load balancer"
     cp "$BATS_TEST_DIRNAME/environment/outputs.tf" "$TERRAFORM_DIR"
-    cures "terraform output does not tell the load balancer" "$deploy" up load-balancer
+    cures "terraform output does not tell the load balancer" "emqx-deploy up load-balancer"
 }
 
 @test "doctor: health checks fail because the gate is not there" {
     everything_up
     fault "not placed on" '"emqx-1 emqx-haproxy.hcl"'
     world '.allocs |= map(select((.JobID == "emqx-haproxy-us-ashburn-1" and .NodeName == "emqx-1") | not))'
-    cures "the gate does not run on emqx-1" "$deploy" up proxy
+    cures "the gate does not run on emqx-1" "emqx-deploy up proxy"
 }
 
 @test "doctor: health checks fail because the broker is down" {
@@ -378,15 +423,15 @@ cures() {
     world '.allocs |= map(select((.JobID == "emqx-us-ashburn-1" and .NodeName == "emqx-1") | not))'
     run "$deploy" doctor
     says "the cluster has 2 of 3"
-    cures "health of emqx-1 is 503: its broker is down" "$deploy" up emqx
+    cures "health of emqx-1 is 503: its broker is down" "emqx-deploy up emqx"
 }
 
 @test "doctor: health checks fail because nobody answers" {
     everything_up
     fault "health emqx-2" '"000"'
     run "$deploy" doctor
-    fails_saying "emqx-2 does not answer /haproxy_health (000)"
     says "nomad alloc logs -stderr -task mqgate"
+    cures "emqx-2 does not answer /haproxy_health (000)" "nomad alloc restart"
 }
 
 @test "doctor: the load balancer cannot reach healthy nodes" {
@@ -402,16 +447,15 @@ cures() {
 @test "doctor: listeners that send clients nowhere, or to 8080 without a PROXY header" {
     everything_up
     world '.listeners["8883"].set = "emqx-mqtts-backend"'
-    cures "listeners send clients to emqx-mqtts-backend, which has no backends" "$deploy" up load-balancer
+    cures "listeners send clients to emqx-mqtts-backend, which has no backends" "emqx-deploy up load-balancer"
     world '.listeners["1883"].proxy = 0'
-    cures "its listener sends no PROXY header" "$deploy" up load-balancer
+    cures "its listener sends no PROXY header" "emqx-deploy up load-balancer"
 }
 
 @test "doctor: a backend was left draining" {
     everything_up
     world '.sets["emqx-mqtt-backend"][1].drain = true'
-    cures "still marked as draining" oci lb backend update --load-balancer-id ocid1.loadbalancer.sim \
-        --backend-set-name emqx-mqtt-backend --backend-name 10.0.1.11:8080 --weight 1 --backup false --drain false --offline false --force
+    cures "still marked as draining" "oci lb backend update"
 }
 
 @test "doctor: Nomad does not answer" {

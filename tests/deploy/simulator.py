@@ -260,6 +260,8 @@ class Nomad:
     def job_run(self, words):
         name, job = self.read_job(words)
         before = self.world["jobs"].get(name)
+        if self.world["faults"].get("not placed on", "").endswith(" " + job["file"]):
+            del self.world["faults"]["not placed on"]
         self.world["log"].append(f"nomad run {name} {'unchanged' if before == job else 'changed'}")
         self.world["jobs"][name] = job
         place(self.world)
@@ -272,6 +274,15 @@ class Nomad:
 
     def job_allocs(self, words):
         _, (name,) = options(words, [], ["json"])
+        stopping = self.world["faults"].get("stopping")
+        if stopping:        # an allocation that takes its time, and a server that does not answer meanwhile
+            stopping["times"] -= 1
+            if stopping["times"]:
+                if stopping["times"] % 2:
+                    raise Refused("Error listing job allocations: Unexpected response code: 500 (No cluster leader)")
+            else:
+                del self.world["faults"]["stopping"]
+                self.stop(stopping["alloc"])
         if name not in self.world["jobs"]:
             raise Refused(f'No job(s) with prefix or ID "{name}" found')
         out([alloc for alloc in self.world["allocs"] if alloc["JobID"] == name])
@@ -286,11 +297,24 @@ class Nomad:
 
     def alloc_stop(self, words):
         _, (name,) = options(words, [], ["detach"])
+        if self.world["faults"].get("slow stop"):
+            self.world["faults"]["stopping"] = {"alloc": name, "times": self.world["faults"].pop("slow stop")}
+        else:
+            self.stop(name)
+
+    def stop(self, name):
         for alloc in self.world["allocs"]:
             if alloc["ID"] == name:
                 self.world["log"].append(f"nomad stops {alloc['JobID']} on {alloc['NodeName']}")
                 alloc.update(ClientStatus="complete", DesiredStatus="stop")
         place(self.world)
+
+    def alloc_restart(self, words):
+        _, (name,) = options(words, [], [])
+        for alloc in self.world["allocs"]:
+            if alloc["ID"] == name:
+                self.world["log"].append(f"nomad restarts {alloc['JobID']} on {alloc['NodeName']}")
+                self.world["faults"].pop("health " + alloc["NodeName"], None)
 
     def alloc_exec(self, words):
         found, (name, *command) = options(words, ["task"], ["i", "t", "exec"])
@@ -314,16 +338,19 @@ class Nomad:
 
     def var_get(self, words):
         _, (path,) = options(words, ["out", "item"], [])
+        if self.world["faults"].get("var get", 0):      # so many times
+            self.world["faults"]["var get"] -= 1
+            raise Refused("Error retrieving variable: Unexpected response code: 500 (No cluster leader)")
         if path not in self.world["vars"]:
             raise Refused("Variable not found")
         out(self.world["vars"][path])
 
     def var_put(self, words):
-        found, rest = options(words, ["in", "out"], [])
+        found, rest = options(words, ["in", "out", "check-index"], [])
         if rest != ["-"] or found.get("in") != ["json"]:
             raise Refused("Must supply data")
         new = json.load(sys.stdin)
-        if new.get("ModifyIndex", 0) != self.world["vars"].get(new["Path"], {}).get("ModifyIndex", 0):
+        if int(found["check-index"][0]) != self.world["vars"].get(new["Path"], {}).get("ModifyIndex", 0):
             raise Refused("Check-and-Set conflict")
         self.world["serial"] += 1
         self.world["vars"][new["Path"]] = {**new, "ModifyIndex": self.world["serial"]}
@@ -348,6 +375,10 @@ def see_cloud(world):
         for each in of("load_balancer_listener")}
     index = {each["id"]: int(each["freeform_tags"]["group-index"]) for each in of("core_instance_pool")}
     settle(world, {index[each["pool"]]: each["ip"] for each in objects if each["kind"] == "instance"})
+    world["faults"]["no route"] = bool(world["nodes"]) and not any(
+        rule["source_type"] == "NETWORK_SECURITY_GROUP" and rule["direction"] == "INGRESS"
+        and rule["tcp_options"][0]["destination_port_range"][0]["max"] == 8080
+        for rule in of("core_network_security_group_security_rule") if rule["tcp_options"])
 
 
 def drain_in_cloud(given, drain):

@@ -269,6 +269,17 @@ def test_up_scaled_and_back_and_what_doctor_finds(tmp_path, provider):
         detach(objects)
         for each in [each for each in objects.values() if each["kind"].startswith("oci_load_balancer_")]:
             del objects[each["id"]]
+
+    def shut(objects):
+        rules = [each for each in objects.values() if each["kind"].endswith("security_rule") and each["tcp_options"]]
+        for rule in rules:
+            if rule["tcp_options"][0]["destination_port_range"][0]["max"] == 8080:
+                del objects[rule["id"]]
+    env.change_cloud(shut)
+    said = env.deploy("doctor", fails=True)
+    assert said.count("is healthy, but the load balancer cannot see it (CONNECT_FAILED)") == 3
+    env.shell(re.search(r"^ +(terraform .*)$", said, re.M)[1])
+    assert "nothing is wrong" in env.deploy("doctor")
     env.change_cloud(detach)
     said = env.deploy("doctor", fails=True)
     assert "listeners send clients to emqx-mqtt-backend, which has no backends" in said and "emqx-deploy up pools" in said
