@@ -57,6 +57,8 @@ class Client:
             body = await self.reader.readexactly(size)
             if first & 15 == 8:
                 raise Lost(f"close frame {int.from_bytes(body[:2], 'big')}")
+            if first & 15 == 9:  # mosquitto asks after five minutes, and goes when it is not answered
+                self.writer.write(bytes([0x8A, 0x80 | size]) + bytes(4) + body)
             self.payload += body if first & 15 == 2 else b""
         taken, self.payload = self.payload[:n], self.payload[n:]
         return taken
