@@ -6,6 +6,9 @@ index, a pool that names a backend set that does not exist. They run nothing: a 
 placed, and a node is ready as soon as its pool is there. $SIM_STATE/log has what changed something. The keys of
 world["faults"] break one thing each; tests set them.
 
+With $SIM_LIVE the rehearsal (tests/rehearsal/live.py) does what is done here: it is told of every change, and answers for
+nodes and load balancer.
+
 With $OCI_SIM_CLOUD the real Terraform makes the cloud (tests/oci-sim): oci reads and changes that one, and Nomad's nodes
 are its instances.
 """
@@ -13,10 +16,12 @@ import fcntl
 import json
 import os
 import re
+import socket
 import sys
 
 STATE = os.environ["SIM_STATE"]
 CLOUD = os.environ.get("OCI_SIM_CLOUD")
+LIVE = os.environ.get("SIM_LIVE")
 LB = "ocid1.loadbalancer.sim"
 SETS = {"emqx-mqtt-backend": 1883, "emqx-mqtts-backend": 8883, "emqx-ws-backend": 8083, "emqx-wss-backend": 8084}
 MODULES = {"emqx_lb_security_group": "oci_core_network_security_group.lb",
@@ -332,7 +337,10 @@ class Nomad:
             self.world["left"].append(alloc["NodeName"])
             self.world["log"].append(f"emqx leaves on {alloc['NodeName']}")
         elif command == ["cat", "/local/run/release"]:
-            out(self.world["vars"].get(f"nomad/jobs/{alloc['JobID']}", {}).get("Items", {}).get("release_sha256", ""))
+            if LIVE:
+                out(ask("release", next(node["Address"] for node in self.world["nodes"] if node["ID"] == alloc["NodeID"])))
+            else:
+                out(self.world["vars"].get(f"nomad/jobs/{alloc['JobID']}", {}).get("Items", {}).get("release_sha256", ""))
         else:
             raise Refused(f"the simulator does not know {command}")
 
@@ -393,9 +401,31 @@ def drain_in_cloud(given, drain):
             json.dump(cloud, file)
 
 
+# --- a world that is live ---------------------------------------------------------------------------------------------
+
+def ask(what, of):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(LIVE)
+        sock.sendall(json.dumps({"ask": what, "of": of}).encode() + b"\n")
+        answer = json.loads(sock.makefile().readline())
+    if "error" in answer:
+        raise Refused(answer["error"])
+    return answer["told"]
+
+
+def shape(world):
+    drains = {each["ip"]: each["drain"] for backends in world["sets"].values() for each in backends}
+    return {"lb": bool(world["lb"]), "jobs": {job["file"]: job["vars"] for job in world["jobs"].values()},
+            "variables": {path: variable["Items"] for path, variable in world["vars"].items()},
+            "nodes": {node["Address"]: {"drain": drains.get(node["Address"], False), "gate": runs(world, "emqx-haproxy", node),
+                                        "broker": runs(world, "emqx-us", node)} for node in world["nodes"]}}
+
+
 # --- OCI, and health -------------------------------------------------------------------------------------------------
 
 def health(world, ip):
+    if LIVE:
+        return ask("health", ip)
     node = next((node for node in world["nodes"] if node["Address"] == ip), None)
     if node is None or not runs(world, "emqx-haproxy", node):
         return "000"
@@ -430,6 +460,8 @@ class Oci:
                                  for name, backends in self.world["sets"].items()}}
 
     def seen(self, ip):
+        if LIVE:
+            return "200" if ask("seen", ip) else "000"
         return "UNKNOWN" if self.world["faults"].get("no route") else health(self.world, ip)
 
     def backend_set_health_get(self, given):
@@ -475,7 +507,10 @@ def main():
         if CLOUD:
             see_cloud(world)
         try:
+            before = shape(world)
             tool(world).run(sys.argv[2:])
+            if LIVE and shape(world) != before:
+                ask("make", shape(world))
         except Refused as refused:
             print(refused, file=sys.stderr)
             status = refused.status
