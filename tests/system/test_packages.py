@@ -2,6 +2,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tarfile
 
@@ -47,6 +48,43 @@ def test_the_tarball_needs_glibc_and_openssl_only(bindist, program):
     versions = [tuple(map(int, each.split("."))) for each in re.findall(r"Name: GLIBC_([\d.]+)", shown)]
     assert versions and max(versions) <= GLIBC_OF_ORACLE_LINUX_9
     assert set(re.findall(r"Name: OPENSSL_([\d.]+)", shown)) <= {"3.0.0"}
+
+
+LIBRARIES = ["libc.so.6", "libm.so.6", "libssl.so.3", "libcrypto.so.3"]
+LOADERS = {"x86_64": "/lib64/ld-linux-x86-64.so.2", "aarch64": "/lib/ld-linux-aarch64.so.1"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+def test_a_system_with_glibc_and_openssl_is_enough(bindist, tmp_path, pki):
+    """What the tarball says of itself, run: nothing else of this system is there."""
+    root = tmp_path / "root"
+    known = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout
+    loader = LOADERS[os.uname().machine]
+    for file in [loader] + [re.search(rf"{re.escape(name)} .*=> (\S+)", known)[1] for name in LIBRARIES]:
+        (root / file[1:]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, root / file[1:])
+    shutil.copytree(bindist, root / "mqgate")
+    for name, file in zip(("chain.pem", "key.pem"), pki.leaf("gate.test")):
+        shutil.copy(file, root / name)
+    port = free_port()
+    (root / "mqgate.conf").write_text(f'''
+        global: {{ control_socket = "/control"; }};
+        listeners = ( {{ name = "in"; bind = "127.0.0.1:{port}"; protocol = "mqtt"; backend = "out"; tls = "edge"; }} );
+        tls = ( {{ name = "edge"; certificates = ( {{ chain = "/chain.pem"; key = "/key.pem"; }} ); }} );
+        backends = ( {{ name = "out"; servers = ( {{ name = "s"; address = "127.0.0.1:1"; }} ); }} );
+        admin: {{ bind = ""; }};''', encoding="utf-8")
+    with subprocess.Popen(["/usr/sbin/chroot", root, "/mqgate/sbin/mqgate", "-f", "/mqgate.conf"], stdout=subprocess.DEVNULL) as process:
+        try:
+            until((root / "control").exists, "the control socket")
+            asked = subprocess.run(["/usr/sbin/chroot", root, "/mqgate/bin/mqgatectl", "-s", "/control", "show", "info"],
+                                   capture_output=True, text=True, check=True, timeout=DEADLINE_S)
+            assert "mqgate" in asked.stdout
+            shown = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-tls1_3", "-CAfile", pki.ca],
+                                   capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=DEADLINE_S)
+            assert "Verify return code: 0 (ok)" in shown.stdout
+        finally:
+            process.terminate()
+        assert process.wait(DEADLINE_S) == 0
 
 
 def test_what_is_in_the_tarball_works(bindist, serve, tmp_path):
