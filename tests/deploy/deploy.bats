@@ -311,6 +311,25 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     log | grep -q "run emqx-haproxy-us-ashburn-1 unchanged"
 }
 
+@test "verify sends a message where it is told the name, and plan tells what is there" {
+    everything_up
+    mkdir "$SIM_STATE/bin"
+    # shellcheck disable=SC2016  # it is for the script that is made
+    printf '#!/bin/sh\necho "mosquitto_pub $*" >>"$SIM_STATE/log"\n[ "$2" = mqtt.example.com ]\n' >"$SIM_STATE/bin/mosquitto_pub"
+    chmod 755 "$SIM_STATE/bin/mosquitto_pub"
+    PATH=$SIM_STATE/bin:$PATH
+    MQTT_HOST=mqtt.example.com run "$deploy" verify
+    succeeds_saying "mqtt.example.com:1883 took a message"
+    log | grep -qx "mosquitto_pub -h mqtt.example.com -p 1883 -t test/topic -m Hello EMQX!"
+    MQTT_HOST=mqtt.example.org run "$deploy" verify
+    fails_saying "mqtt.example.org:1883 does not take a message"
+    says "dig mqtt.example.org"
+    : >"$SIM_STATE/log"
+    run "$deploy" plan
+    succeeds_saying "pools: there"
+    [ -z "$(log)" ]
+}
+
 @test "a key that does not belong to the certificate is refused" {
     everything_up
     : >"$SIM_STATE/log"
@@ -390,6 +409,12 @@ cures() {
     run "$deploy" doctor
     says "is attached to no load balancer"
     cures "emqx-mqtt-backend, which has no backends" "emqx-deploy up pools"
+}
+
+@test "doctor: one backend is not registered" {
+    everything_up
+    world 'del(.sets["emqx-mqtt-backend"][1])'
+    cures "emqx-1 (10.0.1.11) is not in emqx-mqtt-backend" "emqx-deploy up pools"
 }
 
 @test "doctor: the pool names another load balancer, or a set that is not there" {

@@ -96,8 +96,8 @@ class Terraform:
                 many = data.get("count")
                 for n in range(many or 1):
                     out(f"module.{name}.{MODULES[name]}" + (f"[{n}]" if many else ""))
-        elif rest[:2] == ["state", "show"]:
-            self.show(rest[2])
+        elif rest == ["show"]:
+            self.show()
         elif rest == ["output"]:
             out({name: {"value": value} for name, value in self.world["outputs"].items()})
         elif rest == ["plan"]:
@@ -164,13 +164,12 @@ class Terraform:
         self.world["modules"].pop(name, None)
         self.world["outputs"].pop(name, None)
 
-    def show(self, where):
+    def show(self):
         data = self.world["modules"]["emqx_instance_pool"]
-        out(f'# {where}:\nresource "oci_core_instance_pool" "oci_instance_pool" {{')
-        if data["set"]:
-            out(f'    load_balancers {{\n        backend_set_name = "{data["set"]}"\n'
-                f'        load_balancer_id = "{data.get("lb", LB)}"\n        port = 8080\n    }}')
-        out("}")
+        attached = [{"backend_set_name": data["set"], "load_balancer_id": data.get("lb", LB), "port": 8080}] if data["set"] else []
+        out({"values": {"root_module": {"child_modules": [{"resources": [
+            {"type": "oci_core_instance_pool", "address": f"module.emqx_instance_pool.oci_core_instance_pool.oci_instance_pool[{n}]",
+             "values": {"load_balancers": attached}} for n in range(data["count"])]}]}}})
 
 
 # --- Nomad -----------------------------------------------------------------------------------------------------------
