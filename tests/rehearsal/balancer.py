@@ -25,7 +25,7 @@ class Balancer:
         listeners = module["locals"][0]["listeners"]
         assert module["resource"]["oci_load_balancer_backend_set"]["set"][0]["policy"] == "LEAST_CONNECTIONS"
         self.control = str(directory / "balancer.sock")
-        text = (f"global\n  maxconn 9000\n  stats socket {self.control} level admin\ndefaults\n  mode tcp\n  timeout connect 5s\n"
+        text = (f"global\n  maxconn 9000\n  stats socket {self.control} level admin\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout queue 100ms\n"
                 f"  timeout client {idle}s\n  timeout server {idle}s\n  timeout check {check['timeout_ms'] // pace}ms\n")
         self.sets = []
         for attach, public in PUBLIC.items():
