@@ -511,3 +511,74 @@ def test_cloud_init(environment, tmp_path):
             assert needed in text
         assert launch["availability_domain"] == ADS[int(index) % 3]
         assert launch["instance_options"][0]["are_legacy_imds_endpoints_disabled"]
+
+
+STUBS = {
+    "oci": """case "$*" in
+*"bv volume list"*) cat "$SIM/volume" ;;
+*attach-paravirtualized-volume*) mknod "$SIM/device" b 7 200 ;;
+esac""",
+    "blkid": 'case "$*" in *"-s UUID"*) cat "$SIM/uuid" ;; esac; exit "$(cat "$SIM/blkid")"',
+    "mkfs.xfs": 'echo 0 >"$SIM/blkid"',
+    "mount": 'touch "$SIM/mounted"',
+    "mountpoint": '[ -e "$SIM/mounted" ]',
+    "curl": "echo ocid1.instance.sim",
+    **dict.fromkeys("modprobe sysctl swapoff systemctl udevadm firewall-cmd nomad consul resolvectl usermod chown dnf ln".split(), ":"),
+}
+
+
+class Instance:
+    """A new one: cloud-init as rendered, with its paths under a directory, and commands that only tell that they were run."""
+
+    def __init__(self, tmp_path, script):
+        self.at = tmp_path
+        for directory in ("etc/security/limits.d", "etc/sysctl.d", "tmp", "bin"):
+            (tmp_path / directory).mkdir(parents=True)
+        (tmp_path / "etc/fstab").write_text("/dev/sda1 / xfs defaults 0 1\n/dev/sda2 swap swap defaults 0 0\n")
+        (tmp_path / "volume").write_text("ocid1.volume.sim\n")
+        (tmp_path / "uuid").write_text("1234-abcd\n")
+        for name, text in STUBS.items():
+            stub = tmp_path / "bin" / name
+            stub.write_text(f'#!/bin/bash\necho "{name} $*" >>"$SIM/ran"\n{text}\n')
+            stub.chmod(0o755)
+        script = re.sub(r"(?<![\w}])/(?=(etc|opt/nomad|tmp)/)", f"{tmp_path}/", script)
+        self.script = script.replace("/dev/oracleoci/oraclevdb", f"{tmp_path}/device").replace("attempt 900", "attempt 0")
+
+    def boot(self, blkid):
+        (self.at / "blkid").write_text(f"{blkid}\n")
+        (self.at / "ran").write_text("")
+        done = subprocess.run(["bash", "-c", self.script], text=True, capture_output=True, check=False, timeout=30,
+                              env={"PATH": f"{self.at}/bin:{os.environ['PATH']}", "SIM": str(self.at)})
+        return done.returncode, done.stdout, (self.at / "ran").read_text()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a device needs root")
+def test_a_new_instance_becomes_its_node_and_keeps_what_its_volume_has(environment, tmp_path):
+    env = environment(consul_retry_join=["10.0.0.2"])
+    env.apply()
+    config = next(c for c in env.has("core_instance_configuration") if c["freeform_tags"]["group-index"] == "2")
+    script = base64.b64decode(config["instance_details"][0]["launch_details"][0]["metadata"]["user_data"]).decode()
+    new = Instance(tmp_path / "new", script)
+    status, said, ran = new.boot(blkid=2)
+    assert status == 0 and said.endswith("node 2: done\n"), said + ran
+    assert "--display-name prod-us-ashburn-1-emqx-2 " in ran and "--availability-domain x:AD-3 " in ran
+    assert ran.count("mkfs.xfs") == 1 and ran.index("mkfs.xfs") < ran.index("mount ") < ran.index("restart consul nomad")
+    fstab = (new.at / "etc/fstab").read_text()
+    assert fstab.count("UUID=1234-abcd ") == 1 and fstab.startswith("/dev/sda1 / xfs defaults 0 1\n#/dev/sda2 swap")
+    assert 'group-index = "2"' in (new.at / "etc/nomad.d/nomad.hcl").read_text()
+    assert json.loads((new.at / "etc/consul.d/emqx.json").read_text())["retry_join"] == ["10.0.0.2"]
+    # Again, by hand: all is there.
+    status, said, ran = new.boot(blkid=0)
+    assert status == 0 and "mkfs" not in ran and "attach-" not in ran
+    assert (new.at / "etc/fstab").read_text() == fstab
+    # The volume of an instance that is gone has data.
+    status, _, ran = Instance(tmp_path / "heir", script).boot(blkid=0)
+    assert status == 0 and "attach-" in ran and "mkfs" not in ran
+    # What cannot be told is not written to, and what has failed is said.
+    for what, text, blkid, why in [("unclear", "uuid", 4, "cannot tell what is on"), ("volume", "volume", 2, "is not attached"),
+                                   ("partitions", "uuid", 0, "is no file system")]:
+        bad = Instance(tmp_path / what, script)
+        (bad.at / text).write_text("")
+        status, said, ran = bad.boot(blkid)
+        assert status == 1 and "FAILED: " in said and why in said
+        assert "mkfs" not in ran and "restart consul nomad" not in ran
