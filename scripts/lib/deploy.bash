@@ -198,6 +198,23 @@ run_job() {
     esac
 }
 
+# in_cluster ALLOC WORD...: emqx ctl cluster, in an allocation of the broker.
+in_cluster() {
+    local alloc=$1
+    shift
+    nomad alloc exec -i=false -t=false -task emqx "$alloc" emqx ctl cluster "$@" </dev/null
+}
+
+# Brokers that the cluster counts among it, and that do not run, by their names: ALLOC NAME, where ALLOC is of one that runs.
+stopped_brokers() {
+    local alloc name
+    alloc=$(running_allocs "$1" | awk 'NR == 1 {print $1}')
+    [ -n "$alloc" ] || return 0
+    for name in $(in_cluster "$alloc" status --json 2>/dev/null | jq -r '.stopped_nodes // [] | .[]'); do
+        echo "$alloc $name"
+    done
+}
+
 # cluster_whole JOB COUNT: EMQX itself says that so many nodes run.
 cluster_whole() {
     local alloc running stopped
@@ -206,7 +223,7 @@ cluster_whole() {
         echo "no broker runs"
         return 1
     fi
-    running=$(nomad alloc exec -i=false -t=false -task emqx "$alloc" emqx ctl cluster status --json 2>/dev/null) || running='{}'
+    running=$(in_cluster "$alloc" status --json 2>/dev/null) || running='{}'
     stopped=$(jq -r '.stopped_nodes // [] | join(" ")' <<<"$running")
     running=$(jq '.running_nodes // [] | length' <<<"$running")
     echo "$running of $2${stopped:+; stopped: $stopped}"

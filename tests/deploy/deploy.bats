@@ -205,6 +205,15 @@ everything_up() { cp "$BATS_FILE_TMPDIR/up/world.json" "$SIM_STATE"; }
     in_order "drain=true" "stops emqx-haproxy-us-ashburn-1 on emqx-2" "emqx leaves on emqx-2" "terminated emqx-2"
 }
 
+@test "a broker that does not leave is forgotten by the others" {
+    everything_up
+    fault "does not leave"
+    : >"$SIM_STATE/log"
+    run "$deploy" scale 2
+    succeeds_saying "the load balancer sees all 2 nodes healthy"
+    in_order "stops emqx-us-ashburn-1 on emqx-2" "emqx forgets emqx@emqx-2.service.consul" "run emqx-us-ashburn-1"
+}
+
 @test "pools do not shrink under their clients" {
     everything_up
     sed -i 's/instance_pool_size  *= 3/instance_pool_size = 2/' "$TERRAFORM_DIR/emqx-instance-pool.tf"
@@ -449,6 +458,12 @@ cures() {
     run "$deploy" doctor
     says "the cluster has 2 of 3"
     cures "health of emqx-1 is 503: its broker is down" "emqx-deploy up emqx"
+}
+
+@test "doctor: a broker that went without leaving" {
+    everything_up
+    fault stopped '["emqx@emqx-3.service.consul"]'
+    cures "the cluster counts emqx@emqx-3.service.consul, which does not run" "nomad alloc exec"
 }
 
 @test "doctor: health checks fail because nobody answers" {

@@ -329,9 +329,16 @@ class Nomad:
         apart = self.world["faults"].get("split", 0)
         names = [f"emqx@{n}.service.consul" for n in brokers if n not in self.world["left"]][apart:]
         if command == ["emqx", "ctl", "cluster", "status", "--json"]:
-            out({"running_nodes": names, "stopped_nodes": []})
+            out({"running_nodes": names, "stopped_nodes": self.world["faults"].get("stopped", [])})
         elif command == ["emqx", "ctl", "cluster", "status"]:
             out(f"Cluster status: #{{running_nodes => {names}, stopped_nodes => []}}")
+        elif command[:4] == ["emqx", "ctl", "cluster", "force-leave"]:
+            self.world["faults"]["stopped"].remove(command[4])
+            self.world["log"].append(f"emqx forgets {command[4]}")
+        elif command == ["emqx", "ctl", "cluster", "leave"] and self.world["faults"].pop("does not leave", None):
+            self.world["left"].append(alloc["NodeName"])
+            self.world["faults"]["stopped"] = [f"emqx@{alloc['NodeName']}.service.consul"]
+            out("Failed to leave the cluster: timeout")
         elif command == ["emqx", "ctl", "cluster", "leave"]:
             self.world["left"].append(alloc["NodeName"])
             self.world["log"].append(f"emqx leaves on {alloc['NodeName']}")
