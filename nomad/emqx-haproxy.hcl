@@ -79,32 +79,40 @@ locals {
             mv -f "$task/run/mqgatectl.new" "$task/run/mqgatectl" && mv -f "$task/run/mqgate.new" "$task/run/mqgate"
     }
 
-    # 0: another build is in place. 1: there is none, or it is no good.
+    # The build of the release; none: the artifact's is it.
+    url='' sha256=''
+    read -r url sha256 <"$task/release" || true
+    runs() { [ -n "$sha256" ] && [ "$sha256" = "$(cat "$task/run/release" 2>/dev/null)" ]; }
+    remember() { echo "$sha256" >"$task/run/release"; }
+
+    # 0: the release's build is in place. 1: there is none, or it is no good.
     fetch() {
-        local url sha256
-        read -r url sha256 <"$task/release" || return 1
-        [ "$sha256" != "$(cat "$task/run/release" 2>/dev/null)" ] || return 1
+        [ -n "$sha256" ] || return 1
         rm -rf "$next" && mkdir "$next" || return 1
-        curl -fsSL --retry 3 -o "$next/build.tar.gz" "$url" || { say "cannot get $url"; return 1; }
+        curl -fsSL --connect-timeout 10 --max-time 60 --retry 3 --retry-max-time 60 -o "$next/build.tar.gz" "$url" ||
+            { say "cannot get $url"; return 1; }
         echo "$sha256  $next/build.tar.gz" | sha256sum --status --check - ||
             { say "$url does not have the checksum release_sha256"; return 1; }
         tar -xzf "$next/build.tar.gz" -C "$next" || { say "$url is no .tar.gz"; return 1; }
         "$next/mqgate/sbin/mqgate" -c -f "$task/mqgate.conf" || { say "this build does not take the configuration"; return 1; }
         put "$next/mqgate" || { say "cannot put the build in place"; return 1; }
-        echo "$sha256" >"$task/run/release"
         rm -rf "$next"
     }
 
     case $1 in
     start)
-        put "$task/mqgate" || exit 1
-        rm -f "$task/run/release"
-        fetch || true
+        # Started again, it goes on with the build that ran: that need not be fetched.
+        if ! runs; then
+            put "$task/mqgate" || exit 1
+            rm -f "$task/run/release"
+            fetch && remember
+        fi
         exec "$task/run/mqgate" -f "$task/mqgate.conf"
         ;;
     upgrade)
-        fetch || exit 0
-        "$task/run/mqgatectl" -s "$task/mqgate.sock" upgrade
+        if runs || ! fetch; then exit 0; fi
+        "$task/run/mqgatectl" -s "$task/mqgate.sock" upgrade || { say "the gate goes on as it was"; exit 1; }
+        remember
         ;;
     esac
   END

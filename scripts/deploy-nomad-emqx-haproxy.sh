@@ -127,7 +127,7 @@ arguments=(-var "region=$ORACLE_REGION" -var "artifact=$artifact" -var "artifact
 run_job "$job" "$repository/nomad/emqx-haproxy.hcl" "${arguments[@]}"
 if [ -n "$release" ]; then
     until_done "every node runs the new build" nodes_upgraded ||
-        fail_job "$job" mqgate "$(nodes_upgraded) nodes run the new build after $DEPLOY_TIMEOUT s; the others say why in their log"
+        fail_job "$job" mqgate "$(nodes_upgraded) nodes run the new build after $DEPLOY_TIMEOUT s; the others say why in their log, and try again with nomad alloc exec -task mqgate ALLOC /bin/bash /local/gate upgrade"
 fi
 until_done "every node is healthy" nodes_healthy ||
     fail_job "$job" mqgate "$(nodes_healthy) nodes are healthy after $DEPLOY_TIMEOUT s (503: the broker of that node is down)"

@@ -245,26 +245,26 @@ class Task:
         (self.at / "mqgate.conf").write_text("", encoding="utf-8")
         self.program(self.at / "mqgate", "first")
 
-    def program(self, directory, name, checks=0):
+    def program(self, directory, name, checks=0, upgrades=0):
         for path, text in (("sbin/mqgate", f'[ "$1" != -c ] || exit {checks}; echo runs {name} "$@"'),
-                           ("bin/mqgatectl", f'echo {name} "$@" >>"{self.at}/told"')):
+                           ("bin/mqgatectl", f'echo {name} "$@" >>"{self.at}/told"; exit {upgrades}')):
             file = directory / path
             file.parent.mkdir(parents=True)
             file.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
             file.chmod(file.stat().st_mode | stat.S_IXUSR)
 
-    def build(self, name, checks=0, checksum=None):
-        self.program(self.builds / name / "mqgate", name, checks)
+    def build(self, name, checks=0, upgrades=0, checksum=None):
+        self.program(self.builds / name / "mqgate", name, checks, upgrades)
         archive = self.builds / f"{name}.tar.gz"
         with tarfile.open(archive, "w:gz") as tar:
             tar.add(self.builds / name / "mqgate", "mqgate")
         checksum = checksum or hashlib.sha256(archive.read_bytes()).hexdigest()
         (self.at / "release").write_text(f"{archive.as_uri()} {checksum}\n", encoding="utf-8")
 
-    def gate(self, verb):
+    def gate(self, verb, status=0):
         done = subprocess.run(["bash", self.at / "gate", verb], capture_output=True, text=True, check=False,
                               timeout=DEADLINE_S, env={**os.environ, "NOMAD_TASK_DIR": str(self.at)})
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == status, done.stderr
         return done
 
     def runs(self):
@@ -292,6 +292,19 @@ def test_another_build_is_put_in_place_and_the_gate_told(task):
     task.gate("upgrade")
     assert len(task.told()) == 1, "told twice of the same build"
     assert task.runs() == "second", "a task that starts again"
+    shutil.rmtree(task.builds)
+    assert task.runs() == "second", "it has it, and need not fetch it"
+    (task.at / "release").write_text("\n", encoding="utf-8")
+    assert task.runs() == "first", "a release that is taken back"
+
+
+def test_an_upgrade_that_does_not_come_about_is_not_said_to_have(task):
+    task.gate("start")
+    task.build("second", upgrades=1)
+    assert "gate: the gate goes on as it was" in task.gate("upgrade", status=1).stderr
+    assert not (task.at / "run" / "release").exists()
+    task.gate("upgrade", status=1)
+    assert len(task.told()) == 2, "it can be tried again"
 
 
 def test_a_node_that_starts_later_has_the_same_build(task):
