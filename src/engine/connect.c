@@ -266,17 +266,27 @@ static bool make_greeting(struct session *s)
     return true;
 }
 
+/* errno; 0: there is a connection. */
+static int connect_outcome(const struct session *s)
+{
+    const struct side *server = &s->side[SERVER];
+    const struct addr  to = server_address(session_server(s)->live);
+    if (sock_is_connected(server->stream.fd))
+        return sock_met_itself(server->stream.fd, &to) ? ECONNREFUSED : 0;
+    if (!server->writable)
+        return EINPROGRESS;
+    int error = sock_error(server->stream.fd);
+    return error != 0 ? error : ECONNRESET; /* another call has taken the error away */
+}
+
 enum step step_connect(struct session *s)
 {
-    struct side *server = &s->side[SERVER];
-    if (!server->writable)
+    int error = connect_outcome(s);
+    if (error == EINPROGRESS)
         return watch_waiting_client(s);
-    int         error = sock_error(server->stream.fd);
-    struct addr to = server_address(session_server(s)->live);
-    if (error == 0 && sock_met_itself(server->stream.fd, &to))
-        error = ECONNREFUSED;
     if (error != 0)
         return connect_try_failed(s, error, WHY_CONNECT_FAILED);
+    s->side[SERVER].writable = true;
     if (!make_greeting(s))
         return session_step_fail(s, WHY_NO_MEMORY);
     return session_step_to(s, ST_GREET);
@@ -354,12 +364,20 @@ static enum step greeted(struct session *s)
     return session_step_to(s, ST_SERVER_HANDSHAKE);
 }
 
+/* What the client has said goes out behind the PROXY header, with nothing to await between the two. */
+static bool more_follows(const struct session *s)
+{
+    return s->flow[UP].buf != NULL && s->ws == NULL && session_server(s)->tls == NULL;
+}
+
 enum step step_greet(struct session *s)
 {
     struct side *server = &s->side[SERVER];
     while (s->greeting != NULL) {
-        size_t  n;
-        enum io io = stream_write(&server->stream, buf_bytes(s->greeting), &n);
+        size_t             n;
+        const struct slice bytes = buf_bytes(s->greeting);
+        enum io            io =
+            more_follows(s) ? stream_write_more(&server->stream, bytes, &n) : stream_write(&server->stream, bytes, &n);
         if (io == IO_WANT_WRITE)
             return watch_waiting_client(s);
         if (io != IO_OK)

@@ -66,6 +66,7 @@ static void on_packet(struct session *s, enum direction dir, const struct mqtt_p
         break;
     case MQTT_DISCONNECT:
         s->mqtt->disconnected |= dir == DOWN;
+        s->mqtt->leaves |= dir == UP;
         if (packet->has_code)
             count_both(s, by_direction(dir, COUNT_MQTT_DISCONNECT_UP, COUNT_MQTT_DISCONNECT_DOWN) +
                               count_reason(packet->code));

@@ -17,6 +17,7 @@ struct mqtt_facts {
     bool               has_connack;  /* the server has answered, */
     uint8_t            connack;      /* with this code */
     bool               disconnected; /* the server has sent a DISCONNECT */
+    bool               leaves;       /* the client has */
     bool               loose;        /* it stopped being MQTT: relayed without being looked at */
     uint16_t           keep_alive_s; /* in force: the server's, where its CONNACK has one */
     uint32_t           silence_ms;   /* how long the client may be silent; 0: any time */

@@ -141,6 +141,19 @@ static void sender_ended(struct session *s, enum direction dir)
     relay_restart_deadline(s);
 }
 
+/* Something is still to be said before either connection ends: a server that sees the client end would not finish what
+ * it is sending. */
+static bool has_to_hear(const struct session *s)
+{
+    return s->sheds && !s->farewell_said;
+}
+
+/* The end follows at once, see pass_end(): it fits into the same segment. */
+static bool ends_with_it(const struct session *s, enum direction dir)
+{
+    return s->flow[dir].eof && !has_to_hear(s);
+}
+
 /* True when nothing is left in the buffer. */
 static bool flush(struct session *s, enum direction dir)
 {
@@ -150,7 +163,8 @@ static bool flush(struct session *s, enum direction dir)
         size_t n;
         if (!to->writable)
             return false;
-        enum io io = stream_write(&to->stream, buf_bytes(f->buf), &n);
+        enum io io = ends_with_it(s, dir) ? stream_write_more(&to->stream, buf_bytes(f->buf), &n)
+                                          : stream_write(&to->stream, buf_bytes(f->buf), &n);
         if (io == IO_WANT_READ || io == IO_WANT_WRITE) {
             session_side_unwritable(to, io);
             return false;
@@ -166,13 +180,15 @@ static bool flush(struct session *s, enum direction dir)
     return true;
 }
 
-/* The sender's end, passed on once all its bytes are through. */
+/* The sender's end, passed on once all its bytes are through. The later one of the two needs no shutdown(2): with it
+ * the session is over, and both sockets are closed. */
 static void pass_end(struct session *s, enum direction dir)
 {
     struct side *to = &s->side[receiver(dir)];
+    bool         is_last = s->flow[dir == UP ? DOWN : UP].shut;
     if (s->flow[dir].shut || !to->writable)
         return;
-    enum io io = stream_shutdown(&to->stream);
+    enum io io = is_last ? stream_notify(&to->stream) : stream_shutdown(&to->stream);
     if (io == IO_WANT_WRITE || io == IO_WANT_READ)
         session_side_unwritable(to, io);
     else
@@ -196,25 +212,32 @@ static size_t readable_room(const struct session *s, enum direction dir)
     return left < room ? left : room;
 }
 
+/* Behind a DISCONNECT the client's end mostly is there already. */
+static bool leaves(const struct session *s, enum direction dir)
+{
+    return dir == UP && s->mqtt != NULL && s->mqtt->leaves;
+}
+
 /* One read. False when there is nothing to read for now, or never again. */
 static bool fill(struct session *s, enum direction dir)
 {
     struct flow *f = &s->flow[dir];
     struct side *from = &s->side[sender(dir)];
     size_t       n = 0;
-    f->buf = buf_take(&s->worker->bufs);
+    if (f->buf == NULL)
+        f->buf = buf_take(&s->worker->bufs);
     size_t  room = f->buf == NULL ? 0 : readable_room(s, dir);
     enum io io = f->buf == NULL ? IO_NO_MEMORY : stream_read(&from->stream, buf_end(f->buf), room, &n);
     if (io == IO_OK) {
-        /* An empty socket is not asked again: that would only cost a system call. */
-        if (n < room && (from->stream.tls == NULL || stream_is_drained(&from->stream)))
-            session_side_unreadable(from, IO_WANT_READ);
         buf_added(f->buf, (uint32_t)n);
         relay_received(s, dir, n);
         follow_received(s, dir, n);
+        /* An empty socket is not asked again: that would only cost a system call. */
+        if (n < room && !leaves(s, dir) && (from->stream.tls == NULL || stream_is_drained(&from->stream)))
+            session_side_unreadable(from, IO_WANT_READ);
         return true;
     }
-    drop_buf(s, f);
+    buf_give_empty(&s->worker->bufs, &f->buf);
     if (io == IO_WANT_READ || io == IO_WANT_WRITE || io == IO_AGAIN) {
         session_side_unreadable(from, io);
         return false;
@@ -223,13 +246,6 @@ static bool fill(struct session *s, enum direction dir)
         side_died(s, sender(dir), relay_why(sender(dir), io));
     sender_ended(s, dir);
     return false;
-}
-
-/* Something is still to be said before either connection ends: a server that sees the client end would not finish what
- * it is sending. */
-static bool has_to_hear(const struct session *s)
-{
-    return s->sheds && !s->farewell_said;
 }
 
 static void pump(struct session *s, enum direction dir)
@@ -243,6 +259,9 @@ static void pump(struct session *s, enum direction dir)
         }
         if (!fill(s, dir))
             break;
+        /* Its last words and its end go on in one segment. */
+        if (leaves(s, dir) && f->buf != NULL && readable_room(s, dir) > 0 && !f->eof)
+            (void)fill(s, dir);
     }
     if (f->eof && f->buf == NULL && !has_to_hear(s))
         pass_end(s, dir);

@@ -506,7 +506,7 @@ static void say_goodbye(struct session *s, int which)
 {
     const struct flow *to = &s->flow[which == CLIENT ? DOWN : UP];
     if (!to->shut && to->buf == NULL) {
-        enum io not_waited_for = stream_shutdown(&s->side[which].stream);
+        enum io not_waited_for = stream_notify(&s->side[which].stream);
         (void)not_waited_for;
     }
 }

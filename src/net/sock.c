@@ -44,6 +44,13 @@ int sock_error(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
 }
 
+bool sock_is_connected(int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t               len = sizeof peer;
+    return getpeername(fd, (struct sockaddr *)&peer, &len) == 0;
+}
+
 bool sock_met_itself(int fd, const struct addr *to)
 {
     struct addr self = sock_local(fd);

@@ -14,6 +14,8 @@
 int sock_connect(const struct addr *to, const struct addr *from, struct err *err) MUST_CHECK;
 /* The pending error of a socket (SO_ERROR), 0 for none: how a connect ended. */
 int sock_error(int fd);
+/* A connect has succeeded; within one host it mostly has when sock_connect() returns. */
+bool sock_is_connected(int fd);
 /* Where a port is one that the kernel may choose for the connecting end, and nobody listens on it, a connection within
  * one host can meet itself (simultaneous open, RFC 9293 section 3.5): connected, but to nobody. */
 bool sock_met_itself(int fd, const struct addr *to);

@@ -34,9 +34,9 @@ static enum io plain_read(int fd, uint8_t *to, size_t cap, size_t *n)
     return is_transient(errno) ? IO_WANT_READ : IO_RESET;
 }
 
-static enum io plain_write(int fd, struct slice bytes, size_t *n)
+static enum io plain_write(int fd, struct slice bytes, int flags, size_t *n)
 {
-    ssize_t sent = send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+    ssize_t sent = send(fd, bytes.ptr, bytes.len, MSG_NOSIGNAL | flags);
     if (sent >= 0) {
         *n = (size_t)sent;
         return IO_OK;
@@ -85,13 +85,15 @@ static enum io session_outcome(struct tls_session *t, int ret)
     }
 }
 
-/* Before each call into OpenSSL. False: the connection is over, and *how says in which way. */
+/* Before each call that works on the connection. False: the connection is over, and *how says in which way. */
 static bool session_ready(struct tls_session *t, enum io *how)
 {
     if (t->broken != IO_OK) {
         *how = session_break(t, t->broken);
         return false;
     }
+    if (t->detached != NULL)
+        return true;
     ERR_clear_error();
     wire_allow(&t->wire);
     return true;
@@ -212,13 +214,19 @@ enum io stream_write(struct stream *s, struct slice bytes, size_t *n)
     enum io             how;
     *n = 0;
     if (t == NULL)
-        return plain_write(s->fd, bytes, n);
+        return plain_write(s->fd, bytes, 0, n);
     if (!session_ready(t, &how))
         return how;
     if (t->detached != NULL)
         return detached_write(t, bytes, n);
     int ret = SSL_write_ex(t->ssl, bytes.ptr, bytes.len, n);
     return ret == 1 ? IO_OK : session_outcome(t, ret);
+}
+
+enum io stream_write_more(struct stream *s, struct slice bytes, size_t *n)
+{
+    *n = 0;
+    return s->tls == NULL ? plain_write(s->fd, bytes, MSG_MORE, n) : stream_write(s, bytes, n);
 }
 
 /* libssl reads no more than the record that it is asked for, so that what it holds undecrypted is never a whole record
@@ -249,9 +257,14 @@ static enum io session_notify(struct tls_session *t)
     return how;
 }
 
+enum io stream_notify(struct stream *s)
+{
+    return s->tls != NULL && session_notify(s->tls) == IO_WANT_WRITE ? IO_WANT_WRITE : IO_OK;
+}
+
 enum io stream_shutdown(struct stream *s)
 {
-    if (s->tls != NULL && session_notify(s->tls) == IO_WANT_WRITE)
+    if (stream_notify(s) == IO_WANT_WRITE)
         return IO_WANT_WRITE;
     return shutdown(s->fd, SHUT_WR) == 0 ? IO_OK : IO_RESET;
 }

@@ -74,6 +74,8 @@ enum io stream_read(struct stream *s, uint8_t *to, size_t cap, size_t *n) MUST_C
 /* Writes some of bytes, of which there is at least one; *n may be less than bytes.len. After IO_WANT_* call again with
  * the same bytes first (they may have moved in memory, and more may stand behind them). */
 enum io stream_write(struct stream *s, struct slice bytes, size_t *n) MUST_CHECK;
+/* The same of bytes that others follow: they may wait for those, up to 200 ms, to go out in one segment (MSG_MORE). */
+enum io stream_write_more(struct stream *s, struct slice bytes, size_t *n) MUST_CHECK;
 /* Decrypted or undecrypted bytes wait inside the stream: the socket need not become readable for stream_read() to
  * return something. Always false on a plain stream. */
 bool stream_has_pending(const struct stream *s);
@@ -83,6 +85,9 @@ bool stream_is_drained(const struct stream *s);
 /* Ends our direction: close_notify when TLS, then shutdown(2) for writing. IO_OK, or IO_WANT_WRITE, or IO_RESET. The
  * peer may go on sending. Every stream_write() must have ended. */
 enum io stream_shutdown(struct stream *s) MUST_CHECK;
+/* The first half of that, for a socket that is closed right afterwards: close(2) does the rest. IO_OK, IO_WANT_WRITE.
+ */
+enum io stream_notify(struct stream *s) MUST_CHECK;
 /* Frees the TLS half, wiping secrets; fd stays open and is the caller's to close. */
 void stream_fini(struct stream *s);
 
