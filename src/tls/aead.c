@@ -62,6 +62,12 @@ static struct context *context_of(struct aead *aead, enum aead_cipher cipher, in
     return &aead->contexts[cipher][way][key_id % CONTEXTS_A_WAY];
 }
 
+/* Given a cipher, even the one that it has, OpenSSL begins with a new context of its own. */
+static const EVP_CIPHER *cipher_for(const struct aead *aead, const EVP_CIPHER_CTX *evp, enum aead_cipher cipher)
+{
+    return EVP_CIPHER_CTX_get0_cipher(evp) == NULL ? aead->ciphers[cipher] : NULL;
+}
+
 /* A context with this key and nonce; NULL when memory is out. */
 static EVP_CIPHER_CTX *context_for(struct aead *aead, struct aead_key *key, const struct aead_frame *frame, int way)
 {
@@ -72,7 +78,7 @@ static EVP_CIPHER_CTX *context_for(struct aead *aead, struct aead_key *key, cons
         return NULL;
     bool has_key = c->key_id == key->id;
     c->key_id = 0;
-    if (EVP_CipherInit_ex(c->evp, has_key ? NULL : aead->ciphers[frame->cipher], NULL, has_key ? NULL : key->bytes,
+    if (EVP_CipherInit_ex(c->evp, cipher_for(aead, c->evp, frame->cipher), NULL, has_key ? NULL : key->bytes,
                           frame->nonce, way == SEAL) != 1)
         return NULL;
     c->key_id = key->id;
@@ -95,7 +101,8 @@ bool aead_seal(struct aead *aead, struct aead_key *key, const struct aead_frame 
     bool            done = evp != NULL && update(evp, NULL, frame->aad) && update(evp, out, head) &&
                 update(evp, out + head.len, tail) && EVP_CipherFinal_ex(evp, end, &n) == 1 &&
                 EVP_CIPHER_CTX_ctrl(evp, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG_LEN, end) == 1;
-    ERR_clear_error();
+    if (!done)
+        ERR_clear_error();
     return done;
 }
 
@@ -110,7 +117,8 @@ enum aead_result aead_open(struct aead *aead, struct aead_key *key, const struct
     bool ready = evp != NULL && EVP_CIPHER_CTX_ctrl(evp, EVP_CTRL_AEAD_SET_TAG, sizeof tag, tag) == 1 &&
                  update(evp, NULL, frame->aad) && update(evp, out, body);
     bool genuine = ready && EVP_CipherFinal_ex(evp, tag, &n) == 1;
-    ERR_clear_error();
+    if (!genuine)
+        ERR_clear_error();
     return genuine ? AEAD_OK : ready ? AEAD_FORGED : AEAD_NO_MEMORY;
 }
 
