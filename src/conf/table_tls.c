@@ -44,9 +44,11 @@ static const struct option tls_options[] = {
      .doc = "The oldest version of TLS that is spoken."},
     {"ciphers", OPTION_STRING, AT(ciphers), .max = 4095, .def = "", .check = syntax_printable, .allowed = TEXT_ALLOWED,
      .doc = "The cipher list for TLS 1.2 in OpenSSL's syntax, ciphers(1). \"\": authenticated ciphers with forward "
-            "secrecy only."},
+            "secrecy only, AES-128 first."},
     {"ciphersuites", OPTION_STRING, AT(ciphersuites), .max = 4095, .def = "", .check = syntax_printable,
-     .allowed = TEXT_ALLOWED, .doc = "The cipher suites for TLS 1.3, separated by colons. \"\": OpenSSL's own choice."},
+     .allowed = TEXT_ALLOWED,
+     .doc = "The cipher suites for TLS 1.3, separated by colons, the preferred first. "
+            "\"\": AES-128-GCM, AES-256-GCM, ChaCha20-Poly1305."},
     {"groups", OPTION_STRING, AT(groups), .max = 1023, .def = "X25519:P-256", .check = syntax_printable,
      .allowed = TEXT_ALLOWED, .doc = "The groups for key exchange, the preferred first, separated by colons."},
     {"alpn", OPTION_STRINGS, AT(alpn), .min = 0, .max = 16, .def = "", .check = syntax_protocol_name,
