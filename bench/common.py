@@ -1,5 +1,6 @@
-"""What the benchmarks share: free ports, starting and ending the two ends and the proxies between them."""
+"""What the benchmarks share: free ports, starting and ending the two ends and the proxies between them, what they take."""
 import contextlib
+import pathlib
 import signal
 import socket
 import subprocess
@@ -12,12 +13,41 @@ def free_port():
         return s.getsockname()[1]
 
 
-def pss_kib(pid):
+def tree(pid):
+    """It and its children, and theirs."""
+    parents = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+    found = [pid]
+    for process in found:
+        found.extend(child for child, parent in parents.items() if parent == process)
+    return found
+
+
+def pss_kib(*pids):
     """Proportional set size without files: programs and libraries count the more, the fewer others have them open."""
-    for line in open(f"/proc/{pid}/smaps_rollup", encoding="ascii"):
-        if line.startswith("Pss_Anon:"):
+    return sum(int(line.split()[1]) for pid in pids for line in open(f"/proc/{pid}/smaps_rollup", encoding="ascii")
+               if line.startswith("Pss_Anon:"))
+
+
+def cpu_s(pids):
+    """Of all their threads that live."""
+    return sum(int(path.read_text(encoding="ascii").split()[0])
+               for pid in pids for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
+
+
+def machine_cpu_s():
+    """All that ran, interrupts too."""
+    user, nice, system, _, _, irq, softirq = map(int, open("/proc/stat", encoding="ascii").readline().split()[1:8])
+    return (user + nice + system + irq + softirq) / 100
+
+
+def slab_kib():
+    for line in open("/proc/meminfo", encoding="ascii"):
+        if line.startswith("Slab:"):
             return int(line.split()[1])
-    raise RuntimeError("no Pss_Anon in smaps_rollup")
+    raise RuntimeError("no Slab in meminfo")
 
 
 def wait_port(port, process):
@@ -42,10 +72,23 @@ def running(*command, end=signal.SIGTERM, **options):
 
 
 @contextlib.contextmanager
-def holding(load, port, count, tls=None):
-    """That many connections, open and idle; tls: "tls1.2" or "tls1.3"."""
-    with running(load, "hold", f"127.0.0.1:{port}", count, *([tls] if tls else []), stdin=subprocess.PIPE,
-                 stdout=subprocess.PIPE, text=True) as holder:
-        if not holder.stdout.readline().startswith("held"):
-            raise RuntimeError("not all connections could be opened")
-        yield holder
+def broker(build, port):
+    with running(build / "bench/broker", f"127.0.0.1:{port}", end=signal.SIGKILL, stdin=subprocess.PIPE,
+                 stdout=subprocess.PIPE, text=True) as process:
+        wait_port(port, process)
+        yield process
+
+
+@contextlib.contextmanager
+def loading(build, port, what, *options):
+    """The clients, once all are there."""
+    with running(build / "bench/load", *options, what, f"127.0.0.1:{port}", end=signal.SIGKILL, stdin=subprocess.PIPE,
+                 stdout=subprocess.PIPE, text=True) as load:
+        await_line(load, "held")
+        yield load
+
+
+def await_line(load, text):
+    line = load.stdout.readline()
+    if line.strip() != text:
+        raise RuntimeError(f"the clients said {line.strip() or 'nothing'!r}, not {text!r}")

@@ -1,149 +1,24 @@
-/* bench/crowd: the two ends of a storm of MQTT clients.
+/* bench/crowd: a storm of MQTT clients.
  *
- *   crowd broker ADDRESS:PORT      answers each CONNECT with a CONNACK and holds the connection until standard input
- *                                  ends; then says how many CONNECTs came, the most of them in any second, and how long
- *                                  it was from the first to the last
- *   crowd clients ADDRESS:PORT N   N clients (MQTT 3.1.1) that connect at once, and again when they lose their
- *                                  connection; each time that all are in, says how long that took, and the
- *                                  longest wait of one; runs until it is killed
+ *   crowd ADDRESS:PORT N   N clients (MQTT 3.1.1) that connect at once, and again when they lose their connection; each
+ *                          time that all are in, says how long that took, and the longest wait of one; runs until it is
+ *                          killed
  */
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/addr.h"
-
-enum { EVENTS = 256 };
-
-static const unsigned char connack[] = {0x20, 2, 0, 0};
-
-static void die(const char *what)
-{
-    perror(what);
-    exit(EXIT_FAILURE);
-}
+#include "ends.h"
 
 static double now_s(void)
 {
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+    return (double)now_ns() / 1e9;
 }
-
-static void watch(int epoll, int fd, uint32_t events, void *who)
-{
-    struct epoll_event event = {.events = events, .data.ptr = who};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-        die("epoll_ctl");
-}
-
-/* ---- broker ---- */
-
-struct peer {
-    int  fd;
-    bool is_in; /* its CONNECT has come */
-};
-
-struct arrivals {
-    double *at;
-    size_t  n, room;
-};
-
-static void note(struct arrivals *a)
-{
-    if (a->n == a->room) {
-        a->room = a->room * 2 + 1024;
-        a->at = reallocarray(a->at, a->room, sizeof *a->at);
-        if (a->at == NULL)
-            die("out of memory");
-    }
-    a->at[a->n++] = now_s();
-}
-
-static void tell(const struct arrivals *a)
-{
-    size_t most = 0;
-    for (size_t i = 0, first = 0; i < a->n; i++) {
-        while (a->at[i] - a->at[first] >= 1.)
-            first++;
-        most = i - first + 1 > most ? i - first + 1 : most;
-    }
-    printf("%zu %zu %.3f\n", a->n, most, a->n > 0 ? a->at[a->n - 1] - a->at[0] : 0.);
-}
-
-static int listen_at(const struct addr *at)
-{
-    const int on = 1;
-    int       fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        die("socket");
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, &at->sa, addr_socklen(at)) != 0 || listen(fd, 4096) != 0)
-        die("listen");
-    return fd;
-}
-
-static void take_all(int epoll, int listener)
-{
-    int fd;
-    while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        struct peer *peer = calloc(1, sizeof *peer);
-        if (peer == NULL)
-            die("out of memory");
-        peer->fd = fd;
-        watch(epoll, fd, EPOLLIN, peer);
-    }
-}
-
-/* A CONNECT of these clients comes in one piece. */
-static void hear(struct peer *peer, struct arrivals *arrivals)
-{
-    char    bytes[4096];
-    ssize_t n = recv(peer->fd, bytes, sizeof bytes, 0);
-    if (n < 0 && errno == EAGAIN)
-        return;
-    if (n <= 0) {
-        close(peer->fd);
-        free(peer);
-        return;
-    }
-    if (peer->is_in)
-        return;
-    peer->is_in = true;
-    note(arrivals);
-    (void)!send(peer->fd, connack, sizeof connack, MSG_NOSIGNAL);
-}
-
-static void broker(const struct addr *at)
-{
-    struct arrivals    arrivals = {0};
-    int                epoll = epoll_create1(EPOLL_CLOEXEC), listener = listen_at(at);
-    struct epoll_event events[EVENTS];
-    watch(epoll, listener, EPOLLIN, &listener);
-    watch(epoll, STDIN_FILENO, EPOLLIN, NULL);
-    for (;;) {
-        int n = epoll_wait(epoll, events, EVENTS, -1);
-        for (int i = 0; i < n; i++) {
-            if (events[i].data.ptr == NULL) {
-                tell(&arrivals);
-                return;
-            }
-            if (events[i].data.ptr == &listener)
-                take_all(epoll, listener);
-            else
-                hear(events[i].data.ptr, &arrivals);
-        }
-    }
-}
-
-/* ---- clients ---- */
 
 struct client {
     int    fd;
@@ -170,7 +45,7 @@ static void go(struct crowd *c, struct client *client)
     watch(c->epoll, client->fd, EPOLLOUT, client);
 }
 
-static void say(struct crowd *c, struct client *client)
+static void introduce(struct crowd *c, struct client *client)
 {
     unsigned char      packet[] = {0x10, 17, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 5, '0', '0', '0', '0', '0'};
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
@@ -209,7 +84,7 @@ static void handle(struct crowd *c, struct client *client, uint32_t events)
 {
     char bytes[256];
     if (!client->said && (events & (EPOLLERR | EPOLLHUP)) == 0) {
-        say(c, client);
+        introduce(c, client);
         return;
     }
     ssize_t n = recv(client->fd, bytes, sizeof bytes, 0);
@@ -229,7 +104,7 @@ static void turn(struct crowd *c, int wait_ms)
         handle(c, events[i].data.ptr, events[i].events);
 }
 
-static void clients(const struct addr *to, int n)
+_Noreturn static void storm(const struct addr *to, int n)
 {
     struct crowd c = {.to = to, .epoll = epoll_create1(EPOLL_CLOEXEC), .n = n, .out_since = now_s()};
     c.clients = calloc((size_t)n, sizeof *c.clients);
@@ -246,19 +121,11 @@ static void clients(const struct addr *to, int n)
 
 int main(int argc, char **argv)
 {
-    struct rlimit limit;
-    struct addr   at;
-    if (argc < 3 || !addr_parse(argv[2], &at)) {
-        fprintf(stderr, "usage: crowd broker ADDRESS:PORT | crowd clients ADDRESS:PORT N\n");
+    struct addr at;
+    if (argc != 3 || !addr_parse(argv[1], &at)) {
+        fprintf(stderr, "usage: crowd ADDRESS:PORT N\n");
         return 2;
     }
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    if (strcmp(argv[1], "broker") == 0)
-        broker(&at);
-    else if (argc >= 4)
-        clients(&at, atoi(argv[3]));
-    return 0;
+    raise_limit();
+    storm(&at, atoi(argv[2]));
 }

@@ -1,349 +1,344 @@
-/* bench/load: the two ends of a measurement.
+/* bench/load: the clients of a measurement.
  *
- *   load sink ADDRESS:PORT              accepts connections and sends back what comes; runs until it is killed
- *   load hold ADDRESS:PORT N [tls1.2|tls1.3]
- *                                       opens N connections, sends 64 bytes over each and waits for them to come back,
- *                                       says "held N", and holds all of them idle until standard input ends. On "talk"
- *                                       there TALK messages go over each connection and back, one connection after the
- *                                       other, as long as a record of TLS every fourth time, and it says "talked". On
- *                                       "fill" bytes go into all of them, and none are read back, until all that is
- *                                       between the two ends is full, and it says "filled"; on "empty" they are read
- *                                       back, and it says "emptied".
- *   load pingpong ADDRESS:PORT N SECONDS
- *                                       opens N connections and sends 64 bytes over each again as soon as they have
- *                                       come back, for that long; says how many came back a second
+ *   load [OPTION...] talk|pull|push|churn|hold ADDRESS:PORT
+ *
+ *   talk    64 bytes go over each connection and back: -r of them a second in all, each when it is due, however late
+ *           the others are; or, without -r, again as soon as they are back
+ *   pull    the broker sends as fast as it can over each connection
+ *   push    the clients do
+ *   churn   -c at a time connect, say CONNECT, hear CONNACK, say DISCONNECT, close, and begin anew
+ *   hold    connections are opened and held until standard input ends; see hold.h for what may be asked of them there
+ *
+ *   -c N    connections (default 1)
+ *   -i N    so many more that are idle
+ *   -r N    messages a second
+ *   -s N    source addresses (default: the kernel's choice)
+ *   -T V    tls1.2 or tls1.3 (default: plain)
+ *   -R      sessions of TLS are resumed
+ *   -w S    seconds before it counts (default 0.5)
+ *   -t S    seconds that it counts (default 3)
+ *   -n N    talk and churn: so many messages or connections from the first on, however long that takes
+ *
+ * Says "held" once all connections are there; "begin" and "end" when counting does; then how many times it was done
+ * (bytes, of pull and push), the seconds, and the 50th, 90th, 99th, 99.9th percentile and the greatest of latencies in
+ * microseconds. The latency of a message counts from when it was due, not from when it was sent.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <openssl/ssl.h>
-#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "base/addr.h"
+#include "client.h"
+#include "ends.h"
+#include "hold.h"
 
-static void die(const char *what)
-{
-    perror(what);
-    exit(EXIT_FAILURE);
-}
+enum { MESSAGE_LEN = 64 };
 
-static int open_socket(const struct addr *at, bool listening)
-{
-    const int on = 1;
-    int       fd = socket(at->sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        die("socket");
-    if (!listening) {
-        if (connect(fd, &at->sa, addr_socklen(at)) != 0)
-            die("connect");
-        return fd;
-    }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, &at->sa, addr_socklen(at)) != 0 || listen(fd, 4096) != 0)
-        die("listen");
-    return fd;
-}
-
-static void watch(int epoll, int fd)
-{
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
-        die("epoll_ctl");
-}
-
-enum { FDS_MAX = 32768 };
-
-/* What came over a connection and has not gone back. */
-struct rest {
-    size_t at, len;
-    char   bytes[16384];
+struct load {
+    struct target target;
+    unsigned      n, idle;
+    double        rate; /* 0: as fast as it goes */
+    bool          resumes;
+    double        warm_up_s, counts_s;
 };
 
-static struct rest *rests[FDS_MAX]; /* by descriptor; NULL: nothing waits */
+/* ---- what is measured ---- */
 
-static void await(int epoll, int fd, uint32_t events)
+static struct {
+    pthread_mutex_t lock;
+    uint64_t        from_ns; /* counting has begun; 0: not yet */
+    uint32_t       *took_ns;
+    size_t          n, room;
+    size_t          most; /* 0: any number */
+} samples = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int by_size(const void *a, const void *b)
 {
-    struct epoll_event event = {.events = events, .data.fd = fd};
-    if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) != 0)
-        die("epoll_ctl");
+    const uint32_t *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
 }
 
-static void keep_rest(int epoll, int fd, const struct rest *r)
+static double percentile_us(double part)
 {
-    rests[fd] = malloc(sizeof *r);
-    if (rests[fd] == NULL)
-        die("memory");
-    *rests[fd] = *r;
-    await(epoll, fd, EPOLLOUT);
+    size_t at = (size_t)((double)samples.n * part);
+    return samples.n == 0 ? 0. : samples.took_ns[at < samples.n ? at : samples.n - 1] / 1e3;
 }
 
-static void drop_rest(int fd)
+/* bytes: 0: what counts are the samples. */
+_Noreturn static void end(uint64_t bytes)
 {
-    free(rests[fd]);
-    rests[fd] = NULL;
-}
-
-/* While what came does not go back, no more is read. */
-static void echo(int epoll, int fd)
-{
-    static struct rest fresh;
-    struct rest       *r = rests[fd] != NULL ? rests[fd] : &fresh;
-    ssize_t            n = r != &fresh ? 1 : recv(fd, fresh.bytes, sizeof fresh.bytes, 0);
-    if (r == &fresh)
-        fresh.at = 0, fresh.len = n > 0 ? (size_t)n : 0;
-    if (n > 0)
-        n = send(fd, r->bytes + r->at, r->len - r->at, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n == 0 || (n < 0 && errno != EAGAIN)) {
-        drop_rest(fd);
-        close(fd);
-        return;
-    }
-    r->at += n > 0 ? (size_t)n : 0;
-    if (r->at < r->len && r == &fresh) {
-        keep_rest(epoll, fd, r);
-    } else if (r->at == r->len && r != &fresh) {
-        drop_rest(fd);
-        await(epoll, fd, EPOLLIN);
-    }
-}
-
-static void sink(const struct addr *at)
-{
-    int listener = open_socket(at, true);
-    int epoll = epoll_create1(EPOLL_CLOEXEC);
-    watch(epoll, listener);
-    for (;;) {
-        struct epoll_event events[64];
-        int                n = epoll_wait(epoll, events, 64, -1);
-        for (int i = 0; i < n; i++) {
-            if (events[i].data.fd != listener) {
-                echo(epoll, events[i].data.fd);
-                continue;
-            }
-            int fd = accept(listener, NULL, NULL);
-            if (fd >= 0)
-                watch(epoll, fd);
-        }
-    }
-}
-
-enum { MESSAGE_LEN = 64, RECORD_LEN = 16384, TALK = 8 };
-enum { FILL_MAX = 1 << 18 }; /* bytes a connection, should it not be full by then */
-
-struct held {
-    int  fd;
-    SSL *ssl;    /* NULL: plain */
-    int  unread; /* bytes that were sent and did not come back */
-    bool begun;  /* OpenSSL has a record that it has not sent whole, and wants the same call again */
-};
-
-static void round_trip(const struct held *c, int len)
-{
-    char bytes[RECORD_LEN] = "a message";
-    if ((c->ssl ? SSL_write(c->ssl, bytes, len) : (int)send(c->fd, bytes, (size_t)len, 0)) != len)
-        die("send");
-    for (int done = 0; done < len;) {
-        int n = c->ssl ? SSL_read(c->ssl, bytes, len - done) : (int)recv(c->fd, bytes, (size_t)(len - done), 0);
-        if (n <= 0)
-            die("receive");
-        done += n;
-    }
-}
-
-static SSL_CTX *tls_of(const char *version)
-{
-    int      number = strcmp(version, "tls1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, number) != 1 ||
-        SSL_CTX_set_max_proto_version(ctx, number) != 1)
-        die("TLS");
-    SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-    return ctx;
-}
-
-static void join(struct held *c, const struct addr *at, SSL_CTX *ctx)
-{
-    *c = (struct held){.fd = open_socket(at, false)};
-    if (ctx != NULL) {
-        c->ssl = SSL_new(ctx);
-        if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_connect(c->ssl) != 1)
-            die("TLS handshake");
-    }
-    round_trip(c, MESSAGE_LEN);
-}
-
-static void set_blocking(const struct held *c, bool blocks)
-{
-    int flags = fcntl(c->fd, F_GETFL);
-    if (fcntl(c->fd, F_SETFL, blocks ? flags & ~O_NONBLOCK : flags | O_NONBLOCK) != 0)
-        die("fcntl");
-}
-
-/* What a call that was to move bytes over a connection that does not block returned: whether it did. */
-static bool has_moved(const struct held *c, int n)
-{
-    int why = n > 0             ? SSL_ERROR_NONE
-              : c->ssl != NULL  ? SSL_get_error(c->ssl, n)
-              : errno == EAGAIN ? SSL_ERROR_WANT_READ
-                                : SSL_ERROR_SYSCALL;
-    if (why != SSL_ERROR_NONE && why != SSL_ERROR_WANT_READ && why != SSL_ERROR_WANT_WRITE)
-        die("a connection was lost");
-    return n > 0;
-}
-
-static bool put_in(struct held *c)
-{
-    static const char bytes[RECORD_LEN];
-    int               n = c->ssl ? SSL_write(c->ssl, bytes, sizeof bytes) : (int)send(c->fd, bytes, sizeof bytes, 0);
-    bool              moved = has_moved(c, n);
-    c->begun = !moved && c->ssl != NULL;
-    c->unread += moved ? n : 0;
-    return moved;
-}
-
-static bool take_out(struct held *c)
-{
-    char bytes[RECORD_LEN];
-    int  n = c->ssl ? SSL_read(c->ssl, bytes, sizeof bytes) : (int)recv(c->fd, bytes, sizeof bytes, 0);
-    bool moved = has_moved(c, n);
-    c->unread -= moved ? n : 0;
-    return moved;
-}
-
-/* Until nothing has moved for a while: the proxy is behind at first. */
-static void fill(struct held *all, int count)
-{
-    for (int i = 0; i < count; i++)
-        set_blocking(&all[i], false);
-    for (bool moved = true; moved;) {
-        moved = false;
-        for (int i = 0; i < count; i++) {
-            while (all[i].unread < FILL_MAX && put_in(&all[i]))
-                moved = true;
-        }
-        (void)poll(NULL, 0, 300);
-    }
-}
-
-static void empty(struct held *all, int count)
-{
-    for (int left = count; left > 0;) {
-        bool moved = false;
-        left = 0;
-        for (int i = 0; i < count; i++) {
-            struct held *c = &all[i];
-            moved |= c->begun && put_in(c);
-            moved |= c->unread > 0 && take_out(c);
-            left += c->unread > 0 || c->begun;
-        }
-        if (!moved)
-            (void)poll(NULL, 0, 1);
-    }
-    for (int i = 0; i < count; i++)
-        set_blocking(&all[i], true);
-}
-
-static void talk(struct held *all, int count)
-{
-    for (int i = 0; i < count * TALK; i++)
-        round_trip(&all[i / TALK], i % 4 == 0 ? RECORD_LEN : MESSAGE_LEN);
-}
-
-static void say(const char *what, int count)
-{
-    printf("%s %d\n", what, count);
+    double seconds = (double)(now_ns() - samples.from_ns) / 1e9;
+    say("end");
+    pthread_mutex_lock(&samples.lock);
+    if (samples.n > 0)
+        qsort(samples.took_ns, samples.n, sizeof *samples.took_ns, by_size);
+    printf("%llu %.6f %.1f %.1f %.1f %.1f %.1f\n", (unsigned long long)(bytes > 0 ? bytes : samples.n), seconds,
+           percentile_us(.5), percentile_us(.9), percentile_us(.99), percentile_us(.999), percentile_us(1.));
     fflush(stdout);
+    _exit(EXIT_SUCCESS); /* whoever is still sending need not come to an end */
 }
 
-/* tls: the version; NULL: plain. */
-static void hold(const struct addr *at, int count, const char *tls)
+static void sample(uint64_t from_ns, uint64_t to_ns)
 {
-    SSL_CTX     *ctx = tls != NULL ? tls_of(tls) : NULL;
-    struct held *all = calloc((size_t)count, sizeof *all);
-    if (all == NULL)
-        die("memory");
-    for (int i = 0; i < count; i++)
-        join(&all[i], at, ctx);
-    say("held", count);
-    for (char line[16]; fgets(line, sizeof line, stdin) != NULL;) {
-        if (strcmp(line, "talk\n") == 0) {
-            talk(all, count);
-            say("talked", count);
-        } else if (strcmp(line, "fill\n") == 0) {
-            fill(all, count);
-            say("filled", count);
-        } else if (strcmp(line, "empty\n") == 0) {
-            empty(all, count);
-            say("emptied", count);
+    pthread_mutex_lock(&samples.lock);
+    bool is_last = samples.most != 0 && samples.n + 1 >= samples.most;
+    if (samples.from_ns != 0 && to_ns >= samples.from_ns) {
+        if (samples.n == samples.room) {
+            samples.room = samples.room * 2 + 65536;
+            samples.took_ns = reallocarray(samples.took_ns, samples.room, sizeof *samples.took_ns);
+            if (samples.took_ns == NULL)
+                die("out of memory");
+        }
+        uint64_t took = to_ns - from_ns;
+        samples.took_ns[samples.n++] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
+    }
+    pthread_mutex_unlock(&samples.lock);
+    if (is_last)
+        end(0);
+}
+
+static void begin(void)
+{
+    pthread_mutex_lock(&samples.lock);
+    samples.from_ns = now_ns();
+    pthread_mutex_unlock(&samples.lock);
+    say("begin");
+}
+
+static void sleep_s(double seconds)
+{
+    struct timespec t = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    (void)nanosleep(&t, NULL);
+}
+
+/* ---- talk ---- */
+
+struct talker {
+    struct client c;
+    unsigned char in[MESSAGE_LEN];
+    size_t        have; /* of the message that is coming */
+};
+
+static void send_message(const struct client *c, uint64_t due_ns)
+{
+    unsigned char message[MESSAGE_LEN];
+    publish(message, sizeof message);
+    memcpy(message + MESSAGE_TEXT, &due_ns, sizeof due_ns);
+    client_send(c, message, sizeof message);
+}
+
+/* Whether a message is whole. */
+static bool hear(struct talker *t)
+{
+    uint64_t due_ns;
+    t->have += client_receive(&t->c, t->in + t->have, MESSAGE_LEN - t->have);
+    if (t->have < MESSAGE_LEN)
+        return false;
+    t->have = 0;
+    memcpy(&due_ns, t->in + MESSAGE_TEXT, sizeof due_ns);
+    sample(due_ns, now_ns());
+    return true;
+}
+
+static void hear_all(int epoll, bool answers, uint64_t most_ns)
+{
+    struct epoll_event    events[EVENTS];
+    const struct timespec most = {.tv_sec = (time_t)(most_ns / 1000000000), .tv_nsec = (long)(most_ns % 1000000000)};
+    int                   n = epoll_pwait2(epoll, events, EVENTS, &most, NULL);
+    for (int i = 0; i < n; i++) {
+        struct talker *t = events[i].data.ptr;
+        if (hear(t) && answers)
+            send_message(&t->c, now_ns());
+    }
+}
+
+_Noreturn static void talk(const struct load *l)
+{
+    const int      epoll = epoll_create1(EPOLL_CLOEXEC);
+    const double   every_ns = l->rate > 0 ? 1e9 / l->rate : 0.;
+    struct talker *talkers = calloc(l->n, sizeof *talkers);
+    unsigned long  k = 0;
+    if (talkers == NULL)
+        die("out of memory");
+    (void)prctl(PR_SET_TIMERSLACK, 1UL);
+    for (unsigned i = 0; i < l->n; i++) {
+        client_join(&talkers[i].c, &l->target, i, NULL);
+        watch(epoll, talkers[i].c.fd, EPOLLIN, &talkers[i]);
+    }
+    say("held");
+    const uint64_t from_ns = now_ns(), counts_ns = from_ns + (uint64_t)(l->warm_up_s * 1e9),
+                   until_ns = counts_ns + (uint64_t)(l->counts_s * 1e9);
+    for (unsigned i = 0; l->rate <= 0 && i < l->n; i++)
+        send_message(&talkers[i].c, now_ns());
+    for (bool counts = false;;) {
+        uint64_t now = now_ns(), next = until_ns;
+        while (l->rate > 0 && (next = from_ns + (uint64_t)((double)k * every_ns)) <= now)
+            send_message(&talkers[k++ % l->n].c, next);
+        if (!counts && now >= counts_ns) {
+            counts = true;
+            begin();
+        }
+        if (now >= until_ns)
+            end(0);
+        hear_all(epoll, l->rate <= 0, next > now ? next - now : 0);
+    }
+}
+
+/* ---- pull, push, churn: a thread for each connection ---- */
+
+struct worker {
+    const struct load *load;
+    unsigned           number;
+    void (*work)(struct worker *, struct client *);
+};
+
+static _Atomic uint64_t moved; /* bytes */
+
+static void pull(struct worker *w, struct client *c)
+{
+    char bytes[PIECE_LEN];
+    (void)w;
+    for (;;)
+        atomic_fetch_add(&moved, client_receive(c, bytes, sizeof bytes));
+}
+
+static void push(struct worker *w, struct client *c)
+{
+    unsigned char piece[PIECE_LEN];
+    publish(piece, sizeof piece);
+    (void)w;
+    for (;;) {
+        client_send(c, piece, PIECE_LEN);
+        atomic_fetch_add(&moved, PIECE_LEN);
+    }
+}
+
+static void churn(struct worker *w, struct client *c)
+{
+    const struct load *l = w->load;
+    SSL_SESSION       *session = l->resumes ? client_session(c) : NULL;
+    if (l->resumes && session == NULL)
+        die("no session to resume");
+    client_leave(c);
+    for (unsigned number = w->number;; number += l->n) {
+        uint64_t from_ns = now_ns();
+        client_join(c, &l->target, number, session);
+        sample(from_ns, now_ns());
+        if (l->resumes) {
+            SSL_SESSION *newer = client_session(c);
+            SSL_SESSION_free(session);
+            session = newer;
+        }
+        client_leave(c);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct worker *w = arg;
+    struct client  c;
+    client_join(&c, &w->load->target, w->number, NULL);
+    w->work(w, &c);
+    return NULL;
+}
+
+_Noreturn static void work(const struct load *l, void (*how)(struct worker *, struct client *))
+{
+    struct worker *workers = calloc(l->n, sizeof *workers);
+    pthread_t      thread;
+    if (workers == NULL)
+        die("out of memory");
+    for (unsigned i = 0; i < l->n; i++) {
+        workers[i] = (struct worker){.load = l, .number = i, .work = how};
+        if (pthread_create(&thread, NULL, run, &workers[i]) != 0)
+            die("thread");
+    }
+    say("held");
+    sleep_s(l->warm_up_s);
+    uint64_t before = moved;
+    begin();
+    sleep_s(l->counts_s);
+    end(moved - before);
+}
+
+/* ---- options ---- */
+
+static int usage(void)
+{
+    fputs("usage: load [-c N] [-i N] [-r N] [-s N] [-T tls1.2|tls1.3] [-R] [-w S] [-t S] [-n N]"
+          " talk|pull|push|churn|hold ADDRESS:PORT\n",
+          stderr);
+    return 2;
+}
+
+static bool parse(struct load *l, int argc, char **argv)
+{
+    int option;
+    while ((option = getopt(argc, argv, "c:i:r:s:T:Rw:t:n:")) != -1) {
+        switch (option) {
+        case 'c':
+            l->n = (unsigned)atoi(optarg);
+            break;
+        case 'i':
+            l->idle = (unsigned)atoi(optarg);
+            break;
+        case 'r':
+            l->rate = atof(optarg);
+            break;
+        case 's':
+            l->target.sources = (unsigned)atoi(optarg);
+            break;
+        case 'T':
+            l->target.tls = client_tls(optarg);
+            break;
+        case 'R':
+            l->resumes = true;
+            break;
+        case 'w':
+            l->warm_up_s = atof(optarg);
+            break;
+        case 't':
+            l->counts_s = atof(optarg);
+            break;
+        case 'n':
+            samples.most = (size_t)atol(optarg);
+            l->warm_up_s = 0;
+            l->counts_s = 1e6;
+            break;
+        default:
+            return false;
         }
     }
-}
-
-static double now_s(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* 64 bytes always arrive as one piece here: they are sent as one, and nothing else is under way on the connection. */
-static void serve_ball(int fd)
-{
-    static const char ball[64] = "a message";
-    if (send(fd, ball, sizeof ball, MSG_NOSIGNAL) != sizeof ball)
-        die("send");
-}
-
-static void pingpong(const struct addr *at, int count, double seconds)
-{
-    int    epoll = epoll_create1(EPOLL_CLOEXEC);
-    long   returned = 0;
-    double begun = now_s();
-    for (int i = 0; i < count; i++) {
-        int fd = open_socket(at, false);
-        watch(epoll, fd);
-        serve_ball(fd);
-    }
-    while (now_s() - begun < seconds) {
-        struct epoll_event events[64];
-        char               bytes[64];
-        int                n = epoll_wait(epoll, events, 64, 1000);
-        for (int i = 0; i < n; i++) {
-            if (recv(events[i].data.fd, bytes, sizeof bytes, MSG_WAITALL) != sizeof bytes)
-                die("receive");
-            returned++;
-            serve_ball(events[i].data.fd);
-        }
-    }
-    printf("%.0f\n", (double)returned / (now_s() - begun));
+    return argc - optind == 2 && l->n > 0 && addr_parse(argv[optind + 1], &l->target.at);
 }
 
 int main(int argc, char **argv)
 {
-    struct rlimit limit;
-    struct addr   at;
-    if (argc < 3 || !addr_parse(argv[2], &at)) {
-        fprintf(stderr, "usage: load sink ADDRESS:PORT | load hold ADDRESS:PORT N [tls1.2|tls1.3] |"
-                        " load pingpong ADDRESS:PORT N SECONDS\n");
-        return 2;
+    struct load l = {.target.role = 'e', .n = 1, .warm_up_s = .5, .counts_s = 3.};
+    if (!parse(&l, argc, argv))
+        return usage();
+    raise_limit();
+    (void)hold(&l.target, l.idle);
+    const char *what = argv[optind];
+    if (strcmp(what, "talk") == 0)
+        talk(&l);
+    if (strcmp(what, "pull") == 0) {
+        l.target.role = 'p';
+        work(&l, pull);
     }
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (strcmp(what, "push") == 0) {
+        l.target.role = 's';
+        work(&l, push);
     }
-    if (strcmp(argv[1], "sink") == 0)
-        sink(&at);
-    else if (argc >= 5 && strcmp(argv[1], "pingpong") == 0)
-        pingpong(&at, atoi(argv[3]), atof(argv[4]));
-    else if (argc >= 4)
-        hold(&at, atoi(argv[3]), argc >= 5 ? argv[4] : NULL);
+    if (strcmp(what, "churn") == 0)
+        work(&l, churn);
+    if (strcmp(what, "hold") != 0)
+        return usage();
+    hold_and_listen(&l.target, l.n);
     return 0;
 }
