@@ -9,7 +9,6 @@
 #include <unistd.h>
 #include <utlist.h>
 
-enum { KEEP_FREE = 4 };    /* enough that a loop that is not behind always has them at hand */
 enum { SHRINK_MAX = 256 }; /* buffers a call: a millisecond of the thread's time */
 enum { BLOCK_BUFS = 64 };
 static const uint64_t ALL_COLD = UINT64_MAX; /* a bit for each of them */
@@ -20,11 +19,13 @@ struct buf_block {
     uint64_t          cold;        /* which buffers are neither lent nor free: the system has their memory */
 };
 
-void buf_pool_init(struct buf_pool *pool, uint32_t capacity)
+void buf_pool_init(struct buf_pool *pool, uint32_t capacity, uint32_t keep)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    *pool = (struct buf_pool){
-        .capacity = capacity, .page = page, .stride = (sizeof(struct buf) + capacity + page - 1) / page * page};
+    *pool = (struct buf_pool){.capacity = capacity,
+                              .keep = keep,
+                              .page = page,
+                              .stride = (sizeof(struct buf) + capacity + page - 1) / page * page};
 }
 
 static size_t block_bytes(const struct buf_pool *pool)
@@ -68,6 +69,7 @@ static struct buf *warm(struct buf_pool *pool)
         DL_DELETE(pool->blocks, block);
     ASAN_UNPOISON_MEMORY_REGION(b, sizeof *b + pool->capacity);
     b->capacity = pool->capacity;
+    b->pool = pool;
     b->block = block;
     return b;
 }
@@ -102,12 +104,12 @@ void buf_pool_fini(struct buf_pool *pool)
 
 bool buf_pool_has_spare(const struct buf_pool *pool)
 {
-    return pool->n_free > KEEP_FREE;
+    return pool->n_free > pool->keep;
 }
 
 void buf_pool_shrink(struct buf_pool *pool)
 {
-    uint32_t spare = pool->least_free > KEEP_FREE ? pool->least_free - KEEP_FREE : 0;
+    uint32_t spare = pool->least_free > pool->keep ? pool->least_free - pool->keep : 0;
     for (uint32_t n = spare < SHRINK_MAX ? spare : SHRINK_MAX; n > 0; n--)
         cool(pool, take_free(pool));
     pool->least_free = pool->n_free;
@@ -126,10 +128,11 @@ struct buf *buf_take(struct buf_pool *pool)
     return b;
 }
 
-void buf_give(struct buf_pool *pool, struct buf *b)
+void buf_give(struct buf *b)
 {
     if (b == NULL)
         return;
+    struct buf_pool *pool = b->pool;
     pool->n_lent--;
     if (b->block == NULL) {
         free(b);
@@ -140,24 +143,24 @@ void buf_give(struct buf_pool *pool, struct buf *b)
     pool->n_free++;
 }
 
-void buf_give_empty(struct buf_pool *pool, struct buf **b)
+void buf_give_empty(struct buf **b)
 {
     if (buf_len(*b) > 0)
         return;
-    buf_give(pool, *b);
+    buf_give(*b);
     *b = NULL;
 }
 
-struct buf *buf_grow(struct buf_pool *pool, struct buf *b, uint32_t capacity)
+struct buf *buf_grow(struct buf *b, uint32_t capacity)
 {
     if (capacity <= b->capacity)
         return b;
     struct buf *grown = malloc(sizeof *grown + capacity);
     if (grown == NULL)
         return NULL;
-    *grown = (struct buf){.tail = buf_len(b), .capacity = capacity};
+    *grown = (struct buf){.tail = buf_len(b), .capacity = capacity, .pool = b->pool};
     memcpy(grown->data, b->data + b->head, grown->tail);
-    pool->n_lent++;
-    buf_give(pool, b);
+    b->pool->n_lent++;
+    buf_give(b);
     return grown;
 }

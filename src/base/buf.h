@@ -11,6 +11,7 @@
 #include "base/slice.h"
 
 enum { BUF_CAPACITY = 16384 }; /* bytes; one TLS record's plaintext. What most pools' buffers have */
+enum { BUF_KEEP = 4 };         /* free ones that most pools keep: a loop that is not behind has them at hand */
 
 struct buf_block;
 
@@ -18,6 +19,7 @@ struct buf {
     uint32_t          head, tail; /* bytes wait in data[head..tail) */
     uint32_t          capacity;   /* bytes */
     struct buf       *next;       /* in the pool's free list, else unused */
+    struct buf_pool  *pool;       /* it was taken from */
     struct buf_block *block;      /* it is cut from; NULL: a grown buffer, which has memory of its own */
     uint8_t           data[];
 };
@@ -28,13 +30,14 @@ struct buf_pool {
     size_t            page;     /* bytes */
     size_t            stride;   /* bytes from one buffer of a block to the next: whole pages */
     uint32_t          capacity; /* bytes, of every buffer but a grown one */
+    uint32_t          keep;     /* free ones that are never spare */
     uint32_t          n_free;
     uint32_t          n_lent;
     uint32_t          least_free; /* the lowest n_free since the last buf_pool_shrink() */
 };
 
 /* One thread only. */
-void buf_pool_init(struct buf_pool *pool, uint32_t capacity);
+void buf_pool_init(struct buf_pool *pool, uint32_t capacity, uint32_t keep);
 /* Every buffer must have been given back. */
 void buf_pool_fini(struct buf_pool *pool);
 
@@ -44,15 +47,15 @@ bool buf_pool_has_spare(const struct buf_pool *pool);
  * the system, of a few hundred at a time. */
 void buf_pool_shrink(struct buf_pool *pool);
 
-/* An empty buffer, or NULL when memory is out. Give it back with buf_give(). */
+/* An empty buffer, or NULL when memory is out. Give it back with buf_give(), by the same thread. */
 struct buf *buf_take(struct buf_pool *pool);
 /* b may be NULL. Its bytes are gone. */
-void buf_give(struct buf_pool *pool, struct buf *b);
+void buf_give(struct buf *b);
 /* A buffer that no bytes wait in is given back, and *b becomes NULL; it may be that already. */
-void buf_give_empty(struct buf_pool *pool, struct buf **b);
+void buf_give_empty(struct buf **b);
 /* The same bytes in a buffer of at least this capacity, which takes b's place; NULL when memory is out: then b is as it
  * was. For what must lie in one piece; a grown buffer is not kept for reuse. */
-struct buf *buf_grow(struct buf_pool *pool, struct buf *b, uint32_t capacity) MUST_CHECK;
+struct buf *buf_grow(struct buf *b, uint32_t capacity) MUST_CHECK;
 
 static inline struct slice buf_bytes(const struct buf *b)
 {

@@ -79,9 +79,9 @@ static bool adopt_bytes(struct worker *w, struct slice bytes, struct buf **to)
         return true;
     struct buf *b = buf_take(&w->bufs);
     if (b != NULL && bytes.len > buf_room(b)) {
-        struct buf *grown = bytes.len > UINT32_MAX / 2 ? NULL : buf_grow(&w->bufs, b, (uint32_t)bytes.len);
+        struct buf *grown = bytes.len > UINT32_MAX / 2 ? NULL : buf_grow(b, (uint32_t)bytes.len);
         if (grown == NULL)
-            buf_give(&w->bufs, b);
+            buf_give(b);
         b = grown;
     }
     if (b == NULL)

@@ -49,8 +49,8 @@ enum step connect_try_failed(struct session *s, int error, enum why why)
     if (s->n_tries >= backend->conf->tries)
         return session_step_no_server(s, why);
     session_side_close(s, SERVER);
-    buf_give(&s->worker->bufs, s->greeting);
-    buf_give(&s->worker->bufs, s->flow[DOWN].buf); /* the beginning of an answer */
+    buf_give(s->greeting);
+    buf_give(s->flow[DOWN].buf); /* the beginning of an answer */
     s->greeting = s->flow[DOWN].buf = NULL;
     session_leave_server(s);
     s->has_server = false;
@@ -206,7 +206,7 @@ enum step watch_waiting_client(struct session *s)
         else if (io != IO_WANT_READ && io != IO_WANT_WRITE)
             return session_step_fail(s, relay_why(CLIENT, io));
     }
-    buf_give_empty(&s->worker->bufs, &up->buf);
+    buf_give_empty(&up->buf);
     /* It ended and left nothing to deliver. With bytes in hand it is a half-close like any other. */
     if (up->eof && up->buf == NULL)
         return session_step_fail(s, WHY_CLIENT_CLOSED);
@@ -383,7 +383,7 @@ enum step step_greet(struct session *s)
         if (io != IO_OK)
             return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
         buf_consume(s->greeting, (uint32_t)n);
-        buf_give_empty(&s->worker->bufs, &s->greeting);
+        buf_give_empty(&s->greeting);
     }
     return greeted(s);
 }

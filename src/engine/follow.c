@@ -149,7 +149,7 @@ void follow_received(struct session *s, enum direction dir, size_t n)
     if (good < n)
         good = stopped_being_mqtt(s, dir, good, n);
     buf_drop(f->buf, (uint32_t)(n - good));
-    buf_give_empty(&s->worker->bufs, &f->buf);
+    buf_give_empty(&f->buf);
 }
 
 bool follow_begin(struct session *s)

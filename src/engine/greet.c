@@ -33,7 +33,7 @@ enum step session_let_in(struct session *s)
     }
     if (!stream_start_server(&s->side[CLIENT].stream, s->tls, buf_bytes(up->buf)))
         return session_step_fail(s, WHY_NO_MEMORY);
-    buf_give(&s->worker->bufs, up->buf);
+    buf_give(up->buf);
     up->buf = NULL;
     rate_add(&stats_totals(s->era->snap->stats)->handshake_rate, s->worker->now_ms);
     return session_step_to(s, ST_HANDSHAKE);
@@ -90,7 +90,7 @@ static enum step with_header(struct session *s, const struct proxyhdr *hdr, size
         s->via->dst = hdr->dst;
     }
     buf_consume(s->flow[UP].buf, (uint32_t)header_len);
-    buf_give_empty(&s->worker->bufs, &s->flow[UP].buf);
+    buf_give_empty(&s->flow[UP].buf);
     s->has_header = true;
     if (hdr->has_addr)
         return check_client(s);
@@ -112,7 +112,7 @@ enum step greet_read(struct session *s)
         up->eof = true;
         return STEP_NEXT;
     case IO_WANT_READ:
-        buf_give_empty(&s->worker->bufs, &up->buf);
+        buf_give_empty(&up->buf);
         return STEP_WAIT;
     default:
         return session_step_fail(s, WHY_CLIENT_RESET);

@@ -15,7 +15,7 @@ static bool make_room(struct session *s)
         return (up->buf = buf_take(&s->worker->bufs)) != NULL;
     if (buf_room(up->buf) > 0)
         return true;
-    struct buf *grown = buf_grow(&s->worker->bufs, up->buf, 2 * up->buf->capacity);
+    struct buf *grown = buf_grow(up->buf, 2 * up->buf->capacity);
     if (grown != NULL)
         up->buf = grown;
     return grown != NULL;
@@ -41,7 +41,7 @@ enum step intake_read(struct session *s)
     case IO_WANT_WRITE:
     case IO_AGAIN:
         session_side_unreadable(client, io);
-        buf_give_empty(&s->worker->bufs, &up->buf);
+        buf_give_empty(&up->buf);
         return STEP_WAIT;
     default:
         return session_step_fail(s, relay_why(CLIENT, io));
@@ -130,7 +130,7 @@ static enum step let_in(struct session *s, const struct mqtt_connect *connect, s
     if (s->mqtt == NULL)
         return session_step_fail(s, WHY_NO_MEMORY);
     if (s->ws != NULL) { /* the server gets it in its frames */
-        buf_give(&s->worker->bufs, s->ws->opening->packet);
+        buf_give(s->ws->opening->packet);
         s->ws->opening->packet = NULL;
     }
     count_client(s, COUNT_MQTT_SESSIONS + count_version(connect->version), 1);

@@ -35,7 +35,7 @@ enum step session_say(struct session *s)
         if (s->state == ST_LINGER)
             deadline_touch(&s->deadline, s->worker->now_ms);
         buf_consume(down->buf, (uint32_t)n);
-        buf_give_empty(&s->worker->bufs, &down->buf);
+        buf_give_empty(&down->buf);
     }
     return STEP_NEXT;
 }
@@ -65,7 +65,7 @@ static enum step hear_out(struct session *s)
         size_t n;
         io = stream_read(&client->stream, buf_end(b), buf_room(b), &n);
     }
-    buf_give(&s->worker->bufs, b);
+    buf_give(b);
     if (io == IO_OK) {
         worker_run_again(s->worker, s);
         return STEP_WAIT;

@@ -132,7 +132,7 @@ enum step session_step_linger(struct session *s, enum why why, struct buf *answe
     session_settle_end(s, why);
     session_drop_bufs(s);
     s->flow[DOWN].buf = answer;
-    buf_give_empty(&s->worker->bufs, &s->flow[DOWN].buf); /* there may be no words for it */
+    buf_give_empty(&s->flow[DOWN].buf); /* there may be no words for it */
     return session_linger(s);
 }
 
@@ -166,8 +166,7 @@ static bool make_room(struct session *s, enum direction dir, uint32_t n)
     struct flow *f = &s->flow[dir];
     if (f->buf == NULL)
         return (f->buf = buf_take(&s->worker->bufs)) != NULL;
-    struct buf_pool *bufs = &s->worker->bufs;
-    struct buf      *b = buf_room(f->buf) < n ? buf_grow(bufs, f->buf, f->buf->capacity + n) : f->buf;
+    struct buf *b = buf_room(f->buf) < n ? buf_grow(f->buf, f->buf->capacity + n) : f->buf;
     if (b != NULL)
         f->buf = b;
     return b != NULL;
@@ -235,6 +234,6 @@ bool refuse_farewell(struct session *s)
     size_t n = encode_farewell(s, packet);
     put_packet(s, s->flow[DOWN].buf, slice_of(packet, n));
     put_close(s, s->flow[DOWN].buf, s->why);
-    buf_give_empty(&s->worker->bufs, &s->flow[DOWN].buf);
+    buf_give_empty(&s->flow[DOWN].buf);
     return true;
 }

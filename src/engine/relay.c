@@ -3,7 +3,9 @@
 #include "engine/count.h"
 #include "engine/mqtt.h"
 
-enum { READS_A_TURN = 4 }; /* buffers a flow may move before other sessions get their turn */
+/* What a flow may move before other sessions get their turn: reads, and bytes. */
+enum { READS_A_TURN = 4, BYTES_A_TURN = READS_A_TURN * BUF_CAPACITY };
+enum { BULK_LENT_MAX = 8 }; /* large buffers a worker: streams beyond that, or behind slow receivers, have usual ones */
 
 static int sender(enum direction dir)
 {
@@ -117,9 +119,9 @@ static void delivered(struct session *s, enum direction dir, size_t n)
     touch(s, false);
 }
 
-static void drop_buf(struct session *s, struct flow *f)
+static void drop_buf(struct flow *f)
 {
-    buf_give(&s->worker->bufs, f->buf);
+    buf_give(f->buf);
     f->buf = NULL;
 }
 
@@ -128,7 +130,7 @@ static void side_died(struct session *s, int which, enum why why)
 {
     struct flow *to = &s->flow[which == CLIENT ? DOWN : UP];
     session_ends(s, why);
-    drop_buf(s, to);
+    drop_buf(to);
     to->eof = to->shut = true;
     s->side[which].readable = true; /* the kernel may still hold bytes of it; reading finds its end too */
     relay_restart_deadline(s);
@@ -175,7 +177,7 @@ static bool flush(struct session *s, enum direction dir)
         }
         delivered(s, dir, n);
         buf_consume(f->buf, (uint32_t)n);
-        buf_give_empty(&s->worker->bufs, &f->buf);
+        buf_give_empty(&f->buf);
     }
     return true;
 }
@@ -218,6 +220,13 @@ static bool leaves(const struct session *s, enum direction dir)
     return dir == UP && s->mqtt != NULL && s->mqtt->leaves;
 }
 
+/* Where much is coming a larger buffer saves system calls. */
+static struct buf *take_buf(struct session *s, enum direction dir)
+{
+    struct worker *w = s->worker;
+    return buf_take(s->flow[dir].bulk && w->bulk.n_lent < BULK_LENT_MAX ? &w->bulk : &w->bufs);
+}
+
 /* One read. False when there is nothing to read for now, or never again. */
 static bool fill(struct session *s, enum direction dir)
 {
@@ -225,10 +234,11 @@ static bool fill(struct session *s, enum direction dir)
     struct side *from = &s->side[sender(dir)];
     size_t       n = 0;
     if (f->buf == NULL)
-        f->buf = buf_take(&s->worker->bufs);
+        f->buf = take_buf(s, dir);
     size_t  room = f->buf == NULL ? 0 : readable_room(s, dir);
     enum io io = f->buf == NULL ? IO_NO_MEMORY : stream_read(&from->stream, buf_end(f->buf), room, &n);
     if (io == IO_OK) {
+        f->bulk = n >= BUF_CAPACITY;
         buf_added(f->buf, (uint32_t)n);
         relay_received(s, dir, n);
         follow_received(s, dir, n);
@@ -237,7 +247,7 @@ static bool fill(struct session *s, enum direction dir)
             session_side_unreadable(from, IO_WANT_READ);
         return true;
     }
-    buf_give_empty(&s->worker->bufs, &f->buf);
+    buf_give_empty(&f->buf);
     if (io == IO_WANT_READ || io == IO_WANT_WRITE || io == IO_AGAIN) {
         session_side_unreadable(from, io);
         return false;
@@ -252,8 +262,9 @@ static void pump(struct session *s, enum direction dir)
 {
     struct flow *f = &s->flow[dir];
     int          reads = 0;
+    size_t       moved = 0;
     while (flush(s, dir) && !f->eof && !is_shed(s, dir) && s->side[sender(dir)].readable) {
-        if (reads++ == READS_A_TURN) {
+        if (reads++ == READS_A_TURN || moved >= BYTES_A_TURN) {
             worker_run_again(s->worker, s);
             return;
         }
@@ -262,6 +273,7 @@ static void pump(struct session *s, enum direction dir)
         /* Its last words and its end go on in one segment. */
         if (leaves(s, dir) && f->buf != NULL && readable_room(s, dir) > 0 && !f->eof)
             (void)fill(s, dir);
+        moved += buf_len(f->buf);
     }
     if (f->eof && f->buf == NULL && !has_to_hear(s))
         pass_end(s, dir);

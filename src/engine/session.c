@@ -523,10 +523,9 @@ void session_settle_end(struct session *s, enum why why)
 
 void session_drop_bufs(struct session *s)
 {
-    struct buf_pool *bufs = &s->worker->bufs;
-    buf_give(bufs, s->flow[UP].buf);
-    buf_give(bufs, s->flow[DOWN].buf);
-    buf_give(bufs, s->greeting);
+    buf_give(s->flow[UP].buf);
+    buf_give(s->flow[DOWN].buf);
+    buf_give(s->greeting);
     s->flow[UP].buf = s->flow[DOWN].buf = s->greeting = NULL;
 }
 

@@ -64,6 +64,7 @@ struct side {
 struct flow {
     struct buf *buf;   /* read from one side, not yet taken by the other; NULL: none */
     uint64_t    bytes; /* up: received from the client; down: delivered to it */
+    bool        bulk;  /* at the last read there was as much as a buffer takes, or more */
     bool        eof;   /* the sender ended */
     bool        shut;  /* and the receiver was told, or is gone */
 };

@@ -35,7 +35,7 @@ static bool put_early_aside(struct session *s)
         s->early->n = (uint32_t)bytes.len;
         memcpy(s->early->bytes, bytes.ptr, bytes.len);
     }
-    buf_give(&s->worker->bufs, up->buf);
+    buf_give(up->buf);
     up->buf = NULL;
     return true;
 }

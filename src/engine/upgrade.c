@@ -141,7 +141,7 @@ static bool keep(struct session *s, const struct ws_span *span)
     if (*packet == NULL && (*packet = buf_take(&s->worker->bufs)) == NULL)
         return false;
     if (buf_room(*packet) < n) {
-        struct buf *grown = buf_grow(&s->worker->bufs, *packet, 2 * (buf_len(*packet) + n));
+        struct buf *grown = buf_grow(*packet, 2 * (buf_len(*packet) + n));
         if (grown == NULL)
             return false;
         *packet = grown;
@@ -188,8 +188,8 @@ void ws_opening_done(struct session *s)
     struct ws_opening *opening = s->ws != NULL ? s->ws->opening : NULL;
     if (opening == NULL)
         return;
-    buf_give(&s->worker->bufs, opening->packet);
-    buf_give(&s->worker->bufs, opening->request);
+    buf_give(opening->packet);
+    buf_give(opening->request);
     free(opening);
     s->ws->opening = NULL;
 }
@@ -245,7 +245,7 @@ static enum step answered(struct session *s, const struct http1_head *head, size
     if (ws_check_response(head, &request, slice_str(s->ws->opening->accept)) != WS_ANSWER_GOOD)
         return connect_try_failed(s, EPROTO, WHY_UPGRADE_REFUSED);
     buf_consume(down->buf, (uint32_t)head_len);
-    buf_give_empty(&s->worker->bufs, &down->buf);
+    buf_give_empty(&down->buf);
     ws_opening_done(s);
     return connect_done(s);
 }

@@ -44,7 +44,8 @@ int worker_init(struct worker *w, struct engine *engine, unsigned index, struct 
         .engine = engine, .index = index, .timer_at_ms = UINT64_MAX, .next_id = 1, .peeks = {.epoll = -1}};
     w->log = (struct log){.settings = engine->settings.log, .ring = engine->settings.log_rings[index]};
     w->counters = counters_slot(stats_workers(stats), index);
-    buf_pool_init(&w->bufs, BUF_CAPACITY);
+    buf_pool_init(&w->bufs, BUF_CAPACITY, BUF_KEEP);
+    buf_pool_init(&w->bulk, BULK_CAPACITY, 1);
     deadlines_init(&w->deadlines);
     init_watchers(w);
     w->tls = tls_worker_new();
@@ -68,6 +69,7 @@ void worker_fini(struct worker *w)
     }
     deadlines_fini(&w->deadlines);
     buf_pool_fini(&w->bufs);
+    buf_pool_fini(&w->bulk);
     tls_worker_free(w->tls);
     eras_free(w->eras);
 }
@@ -235,7 +237,7 @@ static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents)
 
 static bool has_spare_bufs(const struct worker *w)
 {
-    return buf_pool_has_spare(&w->bufs) || tls_worker_has_spare(w->tls);
+    return buf_pool_has_spare(&w->bufs) || buf_pool_has_spare(&w->bulk) || tls_worker_has_spare(w->tls);
 }
 
 /* Many sessions have been busy at once. */
@@ -244,6 +246,7 @@ static void on_shrink(struct ev_loop *loop, ev_timer *watcher, int revents)
     struct worker *w = watcher->data;
     (void)revents;
     buf_pool_shrink(&w->bufs);
+    buf_pool_shrink(&w->bulk);
     tls_worker_shrink(w->tls);
     if (!has_spare_bufs(w))
         ev_timer_stop(loop, watcher);

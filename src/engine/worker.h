@@ -50,6 +50,7 @@ struct acceptor {
 };
 
 /* Why a worker does not accept for the moment. */
+enum { BULK_CAPACITY = 128 * 1024 }; /* bytes */
 enum accept_pause { PAUSE_NONE, PAUSE_FDS, PAUSE_LIMIT };
 
 struct worker {
@@ -65,7 +66,8 @@ struct worker {
     counter         *counters; /* enum worker_counter, this worker's slot */
 
     struct buf_pool    bufs;
-    struct tls_worker *tls; /* of detached streams; owned */
+    struct buf_pool    bulk; /* larger ones, a few, for streams of which much comes at a time */
+    struct tls_worker *tls;  /* of detached streams; owned */
     struct deadlines   deadlines;
     struct session    *sessions; /* live ones */
     struct session    *graveyard;

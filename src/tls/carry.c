@@ -177,24 +177,25 @@ static bool adopt_record(const struct stream_image *from, struct record *r)
     return adopt_message(from, r) && adopt_keys(&from->in_keys, r, &r->in) && adopt_keys(&from->out_keys, r, &r->out);
 }
 
+enum { LAST_ALERT = RECORD_OVERHEAD + 2 }; /* bytes */
+
 /* What there can be in a box: behind what is on its way out there is room for the alert that a fault calls for. */
 static bool boxes_can_be(const struct stream_image *from)
 {
-    enum { LAST_ALERT = RECORD_OVERHEAD + 2 };
-    if (from->opened.len > from->fragment_max || from->in.len > RECORD_LEN_MAX - from->opened.len ||
-        from->out.len > (size_t)(from->closed ? RECORD_LEN_MAX : RECORD_LEN_MAX - LAST_ALERT))
+    if (from->opened.len > from->fragment_max || from->in.len > BULK_LEN_MAX - from->opened.len ||
+        from->out.len > (size_t)(from->closed ? BULK_LEN_MAX : BULK_LEN_MAX - LAST_ALERT))
         return false;
     if (from->ended && from->opened.len > 0) /* the end is opened after all else has been taken */
         return false;
-    return from->taken == 0 || (from->taken <= from->fragment_max && (from->out.len > 0 || from->closed));
+    return from->taken == 0 || (from->taken <= BULK_LEN_MAX && (from->out.len > 0 || from->closed));
 }
 
 /* False: memory is out. */
-static bool fill_box(struct buf_pool *boxes, struct slice first, struct slice second, struct buf **box)
+static bool fill_box(struct tls_worker *worker, struct slice first, struct slice second, struct buf **box)
 {
     if (first.len + second.len == 0)
         return true;
-    *box = buf_take(boxes);
+    *box = buf_take(first.len + second.len + LAST_ALERT > RECORD_LEN_MAX ? &worker->bulk : &worker->boxes);
     if (*box == NULL)
         return false;
     if (first.len > 0)
@@ -208,8 +209,8 @@ static bool fill_box(struct buf_pool *boxes, struct slice first, struct slice se
 static bool adopt_boxes(const struct stream_image *from, struct detached *d)
 {
     const struct slice none = slice_of(NULL, 0);
-    if (!boxes_can_be(from) || !fill_box(&d->worker->boxes, from->opened, from->in, &d->in) ||
-        !fill_box(&d->worker->boxes, from->out, none, &d->out))
+    if (!boxes_can_be(from) || !fill_box(d->worker, from->opened, from->in, &d->in) ||
+        !fill_box(d->worker, from->out, none, &d->out))
         return false;
     d->opened = (uint32_t)from->opened.len; /* and opened_at is 0 */
     if (d->opened > 0)

@@ -18,7 +18,8 @@ struct tls_worker *tls_worker_new(void)
     struct tls_worker *worker = calloc(1, sizeof *worker);
     if (worker == NULL)
         return NULL;
-    buf_pool_init(&worker->boxes, RECORD_LEN_MAX);
+    buf_pool_init(&worker->boxes, RECORD_LEN_MAX, BUF_KEEP);
+    buf_pool_init(&worker->bulk, BULK_LEN_MAX, 1);
     worker->aead = aead_new();
     if (worker->aead != NULL)
         return worker;
@@ -31,18 +32,20 @@ void tls_worker_free(struct tls_worker *worker)
     if (worker == NULL)
         return;
     buf_pool_fini(&worker->boxes);
+    buf_pool_fini(&worker->bulk);
     aead_free(worker->aead);
     free(worker);
 }
 
 bool tls_worker_has_spare(const struct tls_worker *worker)
 {
-    return buf_pool_has_spare(&worker->boxes);
+    return buf_pool_has_spare(&worker->boxes) || buf_pool_has_spare(&worker->bulk);
 }
 
 void tls_worker_shrink(struct tls_worker *worker)
 {
     buf_pool_shrink(&worker->boxes);
+    buf_pool_shrink(&worker->bulk);
 }
 
 /* ---- facts ---- */
@@ -99,8 +102,8 @@ void detached_free(struct detached *d)
 {
     if (d == NULL)
         return;
-    buf_give(&d->worker->boxes, d->in);
-    buf_give(&d->worker->boxes, d->out);
+    buf_give(d->in);
+    buf_give(d->out);
     record_fini(&d->record, d->worker->aead);
     free(d);
 }
@@ -126,7 +129,7 @@ static enum io flush(struct tls_session *t)
             return session_break(t, IO_RESET);
         }
         buf_consume(d->out, (uint32_t)sent);
-        buf_give_empty(&d->worker->boxes, &d->out);
+        buf_give_empty(&d->out);
     }
     return IO_OK;
 }
@@ -134,10 +137,16 @@ static enum io flush(struct tls_session *t)
 /* A box has room for an answer, a record of data, and an alert behind them. */
 static_assert((int)RECORD_LEN_MAX >= RECORD_PLAIN_MAX + 3 * RECORD_OVERHEAD + 8, "a box is too small");
 
-static bool has_out(struct detached *d)
+/* Where much is to be moved a larger box saves system calls. */
+static struct buf *take_box(struct tls_worker *worker, bool for_bulk)
+{
+    return buf_take(for_bulk && worker->bulk.n_lent < BULK_LENT_MAX ? &worker->bulk : &worker->boxes);
+}
+
+static bool has_out(struct detached *d, bool for_bulk)
 {
     if (d->out == NULL)
-        d->out = buf_take(&d->worker->boxes);
+        d->out = take_box(d->worker, for_bulk);
     return d->out != NULL;
 }
 
@@ -146,7 +155,7 @@ static bool put_answers(struct detached *d)
 {
     while (record_has_answer(&d->record)) {
         size_t len;
-        if (!has_out(d) || !record_answer(&d->record, d->worker->aead, buf_end(d->out), &len))
+        if (!has_out(d, false) || !record_answer(&d->record, d->worker->aead, buf_end(d->out), &len))
             return false;
         buf_added(d->out, (uint32_t)len);
     }
@@ -166,6 +175,20 @@ static enum io answer(struct tls_session *t)
     return how == IO_WANT_WRITE ? IO_OK : how;
 }
 
+/* As many records as the box has room for, each behind what is owed by then. False: memory is out. */
+static bool seal(struct detached *d, struct slice bytes)
+{
+    do {
+        size_t len, left = bytes.len - d->taken, part = left < d->record.fragment_max ? left : d->record.fragment_max;
+        if (!put_answers(d) ||
+            !record_seal(&d->record, d->worker->aead, slice_of(bytes.ptr + d->taken, part), buf_end(d->out), &len))
+            return false;
+        buf_added(d->out, (uint32_t)len);
+        d->taken += (uint32_t)part;
+    } while (d->taken < bytes.len && buf_room(d->out) >= RECORD_LEN_MAX);
+    return true;
+}
+
 enum io detached_write(struct tls_session *t, struct slice bytes, size_t *n)
 {
     struct detached *d = t->detached;
@@ -175,12 +198,8 @@ enum io detached_write(struct tls_session *t, struct slice bytes, size_t *n)
     }
     enum io how = flush(t);
     if (how == IO_OK && d->taken == 0) {
-        size_t len, part = bytes.len < d->record.fragment_max ? bytes.len : d->record.fragment_max;
-        if (!put_answers(d) || !has_out(d) ||
-            !record_seal(&d->record, d->worker->aead, slice_of(bytes.ptr, part), buf_end(d->out), &len))
+        if (!has_out(d, bytes.len > d->record.fragment_max) || !seal(d, bytes))
             return session_break(t, IO_NO_MEMORY);
-        buf_added(d->out, (uint32_t)len);
-        d->taken = (uint32_t)part;
         how = flush(t);
     }
     if (how != IO_OK)
@@ -193,7 +212,7 @@ enum io detached_write(struct tls_session *t, struct slice bytes, size_t *n)
 static bool put_alert(struct detached *d, enum record_alert alert)
 {
     size_t len;
-    if (!has_out(d) || !record_seal_alert(&d->record, d->worker->aead, alert, buf_end(d->out), &len))
+    if (!has_out(d, false) || !record_seal_alert(&d->record, d->worker->aead, alert, buf_end(d->out), &len))
         return false;
     buf_added(d->out, (uint32_t)len);
     return true;
@@ -279,15 +298,34 @@ static enum io open_records(struct tls_session *t, uint8_t *to, size_t cap, size
     return *n == cap ? IO_OK : IO_AGAIN;
 }
 
+/* A box that bytes can be received into: when the last one was filled, a larger one, and what is in hand moves there.
+ */
+static bool has_in(struct detached *d)
+{
+    struct buf *was = d->in;
+    if (was == NULL)
+        return (d->in = take_box(d->worker, d->bulk)) != NULL;
+    if (d->bulk && was->pool == &d->worker->boxes && d->worker->bulk.n_lent < BULK_LENT_MAX &&
+        (d->in = buf_take(&d->worker->bulk)) != NULL) {
+        memcpy(d->in->data, was->data + was->head, buf_len(was));
+        buf_added(d->in, buf_len(was));
+        buf_give(was);
+        return true;
+    }
+    d->in = was;
+    buf_pack(was);
+    return true;
+}
+
 /* IO_OK: something came. */
 static enum io receive(struct tls_session *t)
 {
     struct detached *d = t->detached;
-    if (d->in == NULL && (d->in = buf_take(&d->worker->boxes)) == NULL)
+    if (!has_in(d))
         return session_break(t, IO_NO_MEMORY);
-    buf_pack(d->in);
     ssize_t got = recv(t->wire.fd, buf_end(d->in), buf_room(d->in), 0);
     d->drained = got < (ssize_t)buf_room(d->in);
+    d->bulk = !d->drained;
     if (got > 0) {
         buf_added(d->in, (uint32_t)got);
         return IO_OK;
@@ -323,7 +361,7 @@ enum io detached_read(struct tls_session *t, uint8_t *to, size_t cap, size_t *n)
     if (t->broken == IO_OK && answer(t) != IO_OK && *n == 0)
         return t->broken;
     if (d->opened == 0)
-        buf_give_empty(&d->worker->boxes, &d->in);
+        buf_give_empty(&d->in);
     return *n > 0 ? IO_OK : how;
 }
 

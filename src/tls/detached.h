@@ -7,10 +7,14 @@
 #include "tls/record.h"
 #include "tls/session.h"
 
+enum { RECORDS_A_BULK = 4, BULK_LEN_MAX = RECORDS_A_BULK * RECORD_LEN_MAX };
+enum { BULK_LENT_MAX = 8 }; /* streams beyond that, or behind slow receivers, have usual boxes */
+
 /* What the detached streams of one thread share. */
 struct tls_worker {
     struct aead    *aead;  /* owned */
     struct buf_pool boxes; /* of RECORD_LEN_MAX bytes */
+    struct buf_pool bulk;  /* of BULK_LEN_MAX bytes, a few, for streams of which much comes at a time */
 };
 
 /* The texts of struct tls_facts that are kept, in this order. */
@@ -24,6 +28,7 @@ struct detached {
     uint32_t           opened;    /* bytes of it */
     uint32_t           taken;     /* bytes of the caller's that are in out, and that it has not been told of */
     bool               drained;   /* the last receive emptied the socket */
+    bool               bulk;      /* it filled its box */
     bool               has_peer_cert, peer_cert_in_connection, peer_verified, resumed; /* as in struct tls_facts */
     struct record      record;
     char               texts[]; /* KEPT_TEXTS strings, each with its NUL */

@@ -15,7 +15,7 @@ static bool buffers(void)
     struct buf_pool pool;
     struct buf     *lent[N];
     size_t          n = 0;
-    buf_pool_init(&pool, BUF_CAPACITY);
+    buf_pool_init(&pool, BUF_CAPACITY, BUF_KEEP);
     while (n < N && (lent[n] = buf_take(&pool)) != NULL) {
         (void)EXPECT(buf_len(lent[n]) == 0 && buf_room(lent[n]) == BUF_CAPACITY);
         n++;
@@ -23,7 +23,7 @@ static bool buffers(void)
     bool all = n == N;
     (void)EXPECT(pool.n_lent == n);
     while (n > 0)
-        buf_give(&pool, lent[--n]);
+        buf_give(lent[--n]);
     buf_pool_fini(&pool);
     return all;
 }

@@ -123,7 +123,7 @@ END_TEST
 START_TEST(a_buffer_gives_back_what_was_put_in)
 {
     struct buf_pool pool;
-    buf_pool_init(&pool, BUF_CAPACITY);
+    buf_pool_init(&pool, BUF_CAPACITY, BUF_KEEP);
     struct buf *b = buf_take(&pool);
     memcpy(buf_end(b), "hello world", 11);
     buf_added(b, 11);
@@ -135,9 +135,9 @@ START_TEST(a_buffer_gives_back_what_was_put_in)
     ck_assert_uint_eq(buf_room(b), 0);
     buf_consume(b, buf_len(b));
     ck_assert_uint_eq(buf_room(b), BUF_CAPACITY);
-    buf_give(&pool, b);
+    buf_give(b);
     ck_assert_ptr_eq(buf_take(&pool), b);
-    buf_give(&pool, b);
+    buf_give(b);
     buf_pool_fini(&pool);
 }
 END_TEST
@@ -145,16 +145,16 @@ END_TEST
 START_TEST(only_an_empty_buffer_is_given_back_as_one)
 {
     struct buf_pool pool;
-    buf_pool_init(&pool, BUF_CAPACITY);
+    buf_pool_init(&pool, BUF_CAPACITY, BUF_KEEP);
     struct buf *b = buf_take(&pool);
     buf_added(b, 2);
     buf_consume(b, 1);
-    buf_give_empty(&pool, &b);
+    buf_give_empty(&b);
     ck_assert_ptr_nonnull(b);
     buf_consume(b, 1);
-    buf_give_empty(&pool, &b);
+    buf_give_empty(&b);
     ck_assert_ptr_null(b);
-    buf_give_empty(&pool, &b);
+    buf_give_empty(&b);
     ck_assert_uint_eq(pool.n_lent, 0);
     buf_pool_fini(&pool);
 }
@@ -182,10 +182,10 @@ static void take_many(struct buf_pool *pool, struct buf **many)
     }
 }
 
-static void give_many(struct buf_pool *pool, struct buf **many, int first, int step)
+static void give_many(struct buf **many, int first, int step)
 {
     for (int i = first; i < MANY; i += step)
-        buf_give(pool, many[i]);
+        buf_give(many[i]);
 }
 
 static int shrink_all(struct buf_pool *pool)
@@ -200,11 +200,11 @@ START_TEST(the_memory_of_many_busy_buffers_goes_back_to_the_system)
 {
     struct buf_pool pool;
     struct buf     *many[MANY];
-    buf_pool_init(&pool, BUF_CAPACITY);
+    buf_pool_init(&pool, BUF_CAPACITY, BUF_KEEP);
     const size_t before = resident_bytes(), all = (size_t)MANY * BUF_CAPACITY;
     take_many(&pool, many);
     ck_assert_uint_ge(resident_bytes(), before + all);
-    give_many(&pool, many, 0, 1);
+    give_many(many, 0, 1);
     ck_assert(buf_pool_has_spare(&pool));
     ck_assert_int_gt(shrink_all(&pool), 2); /* a part at a time */
     ck_assert_uint_lt(resident_bytes(), before + all / 4);
@@ -216,11 +216,11 @@ START_TEST(the_memory_between_buffers_that_stay_busy_goes_back_too)
 {
     struct buf_pool pool;
     struct buf     *many[MANY];
-    buf_pool_init(&pool, BUF_CAPACITY);
+    buf_pool_init(&pool, BUF_CAPACITY, BUF_KEEP);
     const size_t before = resident_bytes(), all = (size_t)MANY * BUF_CAPACITY;
     take_many(&pool, many);
     for (int i = 1; i < 10; i++)
-        give_many(&pool, many, i, 10);
+        give_many(many, i, 10);
     (void)shrink_all(&pool);
     ck_assert_uint_lt(resident_bytes(), before + all / 2);
     for (int i = 0; i < MANY; i += 10) {
@@ -228,9 +228,9 @@ START_TEST(the_memory_between_buffers_that_stay_busy_goes_back_too)
         ck_assert_uint_eq(many[i]->data[0], i & 0xff);
         ck_assert_uint_eq(many[i]->data[BUF_CAPACITY - 1], i & 0xff);
     }
-    give_many(&pool, many, 0, 10);
+    give_many(many, 0, 10);
     take_many(&pool, many); /* those that were given back are as good as new */
-    give_many(&pool, many, 0, 1);
+    give_many(many, 0, 1);
     buf_pool_fini(&pool);
 }
 END_TEST
@@ -239,14 +239,14 @@ START_TEST(buffers_that_were_needed_since_the_last_time_are_kept)
 {
     struct buf_pool pool;
     struct buf     *many[MANY];
-    buf_pool_init(&pool, BUF_CAPACITY);
+    buf_pool_init(&pool, BUF_CAPACITY, BUF_KEEP);
     take_many(&pool, many);
-    give_many(&pool, many, 0, 1);
+    give_many(many, 0, 1);
     for (int i = 0; i < 3; i++) {
         buf_pool_shrink(&pool);
         ck_assert_uint_eq(pool.n_free, MANY);
         take_many(&pool, many);
-        give_many(&pool, many, 0, 1);
+        give_many(many, 0, 1);
     }
     (void)shrink_all(&pool);
     ck_assert_uint_lt(pool.n_free, MANY / 10);
@@ -258,16 +258,16 @@ END_TEST
 START_TEST(a_grown_buffer_keeps_its_bytes_and_is_not_lent_again)
 {
     struct buf_pool pool;
-    buf_pool_init(&pool, BUF_CAPACITY);
+    buf_pool_init(&pool, BUF_CAPACITY, BUF_KEEP);
     struct buf *b = buf_take(&pool);
     buf_added(b, buf_room(b));
     buf_end(b)[-1] = 'x';
-    b = buf_grow(&pool, b, 3 * BUF_CAPACITY);
+    b = buf_grow(b, 3 * BUF_CAPACITY);
     ck_assert_ptr_nonnull(b);
     ck_assert_uint_eq(buf_room(b), 2 * BUF_CAPACITY);
     ck_assert_uint_eq(buf_bytes(b).ptr[BUF_CAPACITY - 1], 'x');
-    ck_assert_ptr_eq(buf_grow(&pool, b, BUF_CAPACITY), b);
-    buf_give(&pool, b);
+    ck_assert_ptr_eq(buf_grow(b, BUF_CAPACITY), b);
+    buf_give(b);
     ck_assert_uint_eq(pool.n_free, 1); /* the one that it outgrew */
     ck_assert_uint_eq(pool.n_lent, 0);
     buf_pool_fini(&pool);

@@ -7,6 +7,7 @@
 #include "base/macros.h"
 #include "support/guarded.h"
 #include "tls/carry.h"
+#include "tls/detached.h"
 #include "tls/record.h"
 #include "unit/tls/duo.h"
 #include "unit/tls/suites.h"
@@ -354,7 +355,7 @@ END_TEST
 
 /* ---- facts that no stream has, and those that are rare ---- */
 
-static const uint8_t some[RECORD_LEN_MAX + 1];
+static const uint8_t some[BULK_LEN_MAX + 1];
 
 /* Of a stream of TLS 1.3 with AES-128-GCM, or of TLS 1.2 with ChaCha20-Poly1305. */
 static struct stream_image good_facts(bool is_1_3)
@@ -448,24 +449,24 @@ END_TEST
 START_TEST(bytes_that_fit_into_no_box_are_refused)
 {
     enum { ALERT = RECORD_OVERHEAD + 2 };
-    EXPECT(f.in = slice_of(some, RECORD_LEN_MAX), true, true);
-    EXPECT(f.in = slice_of(some, RECORD_LEN_MAX + 1), false, false);
-    EXPECT(f.out = slice_of(some, RECORD_LEN_MAX - ALERT), true, true);
-    EXPECT(f.out = slice_of(some, RECORD_LEN_MAX - ALERT + 1), false, false); /* an alert must fit behind it */
-    EXPECT((f.out = slice_of(some, RECORD_LEN_MAX), f.closed = true), true, true);
-    EXPECT((f.out = slice_of(some, RECORD_LEN_MAX + 1), f.closed = true), false, false);
+    EXPECT(f.in = slice_of(some, BULK_LEN_MAX), true, true);
+    EXPECT(f.in = slice_of(some, BULK_LEN_MAX + 1), false, false);
+    EXPECT(f.out = slice_of(some, BULK_LEN_MAX - ALERT), true, true);
+    EXPECT(f.out = slice_of(some, BULK_LEN_MAX - ALERT + 1), false, false); /* an alert must fit behind it */
+    EXPECT((f.out = slice_of(some, BULK_LEN_MAX), f.closed = true), true, true);
+    EXPECT((f.out = slice_of(some, BULK_LEN_MAX + 1), f.closed = true), false, false);
     EXPECT(f.opened = slice_of(some, RECORD_PLAIN_MAX), true, true);
     EXPECT(f.opened = slice_of(some, RECORD_PLAIN_MAX + 1), false, false);
     EXPECT((f.opened = slice_of(some, 513), f.fragment_max = 512), false, false);
-    EXPECT((f.opened = slice_of(some, 100), f.in = slice_of(some, RECORD_LEN_MAX - 100)), true, true);
-    EXPECT((f.opened = slice_of(some, 100), f.in = slice_of(some, RECORD_LEN_MAX - 99)), false, false);
+    EXPECT((f.opened = slice_of(some, 100), f.in = slice_of(some, BULK_LEN_MAX - 100)), true, true);
+    EXPECT((f.opened = slice_of(some, 100), f.in = slice_of(some, BULK_LEN_MAX - 99)), false, false);
     EXPECT((f.in = slice_of(some, 100), f.ended = true), true, true);
     EXPECT((f.opened = slice_of(some, 100), f.ended = true), false, false);
     EXPECT(f.taken = 1, false, false);
     EXPECT((f.taken = 1, f.closed = true), true, true);
     EXPECT((f.taken = 1, f.out = slice_of(some, 1)), true, true);
-    EXPECT((f.taken = RECORD_PLAIN_MAX, f.out = slice_of(some, 1)), true, true);
-    EXPECT((f.taken = RECORD_PLAIN_MAX + 1, f.out = slice_of(some, 1)), false, false);
+    EXPECT((f.taken = BULK_LEN_MAX, f.out = slice_of(some, 1)), true, true);
+    EXPECT((f.taken = BULK_LEN_MAX + 1, f.out = slice_of(some, 1)), false, false);
 }
 END_TEST
 

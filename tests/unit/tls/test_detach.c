@@ -155,9 +155,10 @@ START_TEST(a_peer_that_takes_small_records_only_gets_such)
     ck_assert_int_eq(SSL_CTX_set_tlsext_max_fragment_length(d.peer.ctx, TLSEXT_max_fragment_length_512), 1);
     duo_meet(&d, TLS_DETACHED);
     ck_assert_int_eq(stream_write(&d.stream, slice_of(bytes, sizeof bytes), &n), IO_OK);
-    ck_assert_uint_eq(n, 512);
+    ck_assert_uint_ge(n, 512);
     peer_pump(&d.peer);
-    ck_assert_int_eq(SSL_read(d.peer.ssl, bytes, sizeof bytes), 512);
+    for (size_t left = n; left > 0; left -= left < 512 ? left : 512)
+        ck_assert_int_eq(SSL_read(d.peer.ssl, bytes, sizeof bytes), left < 512 ? (int)left : 512);
     duo_hear(&d, bytes, sizeof bytes);
     duo_part(&d);
 }
