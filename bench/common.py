@@ -7,6 +7,21 @@ import subprocess
 import time
 
 
+TOP = pathlib.Path(__file__).resolve().parent.parent
+
+
+def built(directory):
+    """A build with the programs of the benchmarks; None: one of its own, made as far as it is not there."""
+    if directory is not None:
+        return directory.resolve()
+    build = TOP / "build/bench"
+    for command in ([TOP / "scripts/build-tree", build], ["make", "-s", "-C", build, "bench-programs"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"bench: mqgate could not be built (scripts/install-deps build):\n{done.stderr}")
+    return build
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
