@@ -90,6 +90,17 @@ uint32_t session_timeout_ms(const struct session *s)
     }
 }
 
+static void count_handshakes(const struct session *s, enum session_state to)
+{
+    struct worker *w = s->worker;
+    if (s->state == ST_HANDSHAKE)
+        w->n_handshakes--;
+    if (to == ST_HANDSHAKE)
+        w->n_handshakes++;
+    if (w->n_handshakes > w->most_handshakes)
+        w->most_handshakes = w->n_handshakes;
+}
+
 void session_enter(struct session *s, enum session_state to)
 {
     assert(to == ST_CLOSED || (legal_moves[s->state] & TO(to)) != 0);
@@ -101,6 +112,7 @@ void session_enter(struct session *s, enum session_state to)
         tell_left(s);
     if (to == ST_TELL)
         s->peek = (struct peek){.fd = -1}; /* where something else may have been */
+    count_handshakes(s, to);
     s->state = to;
     uint32_t timeout_ms = session_timeout_ms(s);
     if (timeout_ms != 0)

@@ -1,5 +1,6 @@
 #include "engine/worker.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -235,12 +236,28 @@ static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents)
     age_serve(watcher->data);
 }
 
-static bool has_spare_bufs(const struct worker *w)
+/* Many handshakes at once leave the heap full of what OpenSSL had for them, which malloc() would keep: what lives on lies
+ * among it. */
+static bool was_stormed(const struct worker *w)
 {
-    return buf_pool_has_spare(&w->bufs) || buf_pool_has_spare(&w->bulk) || tls_worker_has_spare(w->tls);
+    enum { STORM = 64 };
+    return w->most_handshakes >= STORM;
 }
 
-/* Many sessions have been busy at once. */
+static void trim_heap(struct worker *w)
+{
+    if (!was_stormed(w) || w->n_handshakes > w->most_handshakes / 8)
+        return;
+    (void)malloc_trim(0);
+    w->most_handshakes = w->n_handshakes;
+}
+
+static bool has_spare_memory(const struct worker *w)
+{
+    return was_stormed(w) || buf_pool_has_spare(&w->bufs) || buf_pool_has_spare(&w->bulk) || tls_worker_has_spare(w->tls);
+}
+
+/* Many sessions have been busy, or have begun, at once. */
 static void on_shrink(struct ev_loop *loop, ev_timer *watcher, int revents)
 {
     struct worker *w = watcher->data;
@@ -248,7 +265,8 @@ static void on_shrink(struct ev_loop *loop, ev_timer *watcher, int revents)
     buf_pool_shrink(&w->bufs);
     buf_pool_shrink(&w->bulk);
     tls_worker_shrink(w->tls);
-    if (!has_spare_bufs(w))
+    trim_heap(w);
+    if (!has_spare_memory(w))
         ev_timer_stop(loop, watcher);
 }
 
@@ -285,7 +303,7 @@ static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revent
     (void)revents;
     bury(w);
     set_timer(w);
-    if (has_spare_bufs(w) && !ev_is_active(&w->shrink))
+    if (has_spare_memory(w) && !ev_is_active(&w->shrink))
         ev_timer_again(w->loop, &w->shrink);
 }
 

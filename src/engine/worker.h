@@ -81,7 +81,9 @@ struct worker {
     struct session    *again_list; /* those with bytes left when their share of a turn was used up */
     uint32_t           n_again;
     struct pace_lane  *lanes;  /* where sessions wait for their turn */
-    uint64_t           now_ms; /* of this loop turn */
+    uint32_t           n_handshakes;    /* sessions that are in one with their client, */
+    uint32_t           most_handshakes; /* and the most of them since the heap was last trimmed */
+    uint64_t           now_ms;          /* of this loop turn */
     uint64_t           next_id;
     uint32_t           next_source; /* turns through 127.0.0.0/8 */
 
@@ -95,7 +97,7 @@ struct worker {
     struct ev_timer   accept_again;
     struct ev_timer   rate_again;
     struct ev_timer   aging;
-    struct ev_timer   shrink; /* runs while there are buffers to spare */
+    struct ev_timer   shrink; /* runs while there is memory to spare */
     struct ev_idle    again;
     _Atomic uint32_t  mail_bits;
 
