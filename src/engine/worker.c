@@ -236,8 +236,8 @@ static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents)
     age_serve(watcher->data);
 }
 
-/* Many handshakes at once leave the heap full of what OpenSSL had for them, which malloc() would keep: what lives on lies
- * among it. */
+/* Many handshakes at once leave the heap full of what OpenSSL had for them, which malloc() would keep: what lives on
+ * lies among it. */
 static bool was_stormed(const struct worker *w)
 {
     enum { STORM = 64 };
@@ -254,7 +254,8 @@ static void trim_heap(struct worker *w)
 
 static bool has_spare_memory(const struct worker *w)
 {
-    return was_stormed(w) || buf_pool_has_spare(&w->bufs) || buf_pool_has_spare(&w->bulk) || tls_worker_has_spare(w->tls);
+    return was_stormed(w) || buf_pool_has_spare(&w->bufs) || buf_pool_has_spare(&w->bulk) ||
+           tls_worker_has_spare(w->tls);
 }
 
 /* Many sessions have been busy, or have begun, at once. */

@@ -80,7 +80,7 @@ struct worker {
     struct refusals    refusals;
     struct session    *again_list; /* those with bytes left when their share of a turn was used up */
     uint32_t           n_again;
-    struct pace_lane  *lanes;  /* where sessions wait for their turn */
+    struct pace_lane  *lanes;           /* where sessions wait for their turn */
     uint32_t           n_handshakes;    /* sessions that are in one with their client, */
     uint32_t           most_handshakes; /* and the most of them since the heap was last trimmed */
     uint64_t           now_ms;          /* of this loop turn */
