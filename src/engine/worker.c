@@ -236,17 +236,19 @@ static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents)
     age_serve(watcher->data);
 }
 
-/* Many handshakes at once leave the heap full of what OpenSSL had for them, which malloc() would keep: what lives on
+enum { STORM = 64 }; /* handshakes at once */
+
+/* A storm of handshakes leaves the heap full of what OpenSSL had for them, which malloc() would keep: what lives on
  * lies among it. */
 static bool was_stormed(const struct worker *w)
 {
-    enum { STORM = 64 };
     return w->most_handshakes >= STORM;
 }
 
+/* Once the storm is over. */
 static void trim_heap(struct worker *w)
 {
-    if (!was_stormed(w) || w->n_handshakes > w->most_handshakes / 8)
+    if (!was_stormed(w) || w->n_handshakes > STORM / 8)
         return;
     (void)malloc_trim(0);
     w->most_handshakes = w->n_handshakes;
