@@ -29,7 +29,8 @@ def test_counters_follow_sessions_while_they_live(mqgate, serve):
     with gate.connect() as client:
         client.sendall(b"12345")
         assert client.recv(100) == b"12345"
-        until(lambda: gate.server_stats()["bytes_out"] == 5, "it to be counted, which comes behind the writing")
+        until(lambda: gate.server_stats()["bytes_out"] == gate.listener_stats()["bytes_out"] == 5,
+              "it to be counted, which comes behind the writing")
         stats = gate.stats()
         listener, server = gate.listener_stats(), gate.server_stats()
         assert (stats["node"], stats["pid"], stats["workers"], stats["healthy"]) == ("node-7", gate.pid, 2, True)
