@@ -140,7 +140,8 @@ static bool send_back(const struct broker *b, struct peer *peer, const unsigned 
 
 static bool send_rest(const struct broker *b, struct peer *peer)
 {
-    ssize_t sent = send(peer->fd, peer->rest + peer->rest_at, peer->rest_len - peer->rest_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent =
+        send(peer->fd, peer->rest + peer->rest_at, peer->rest_len - peer->rest_at, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0)
         return errno == EAGAIN;
     peer->rest_at += (size_t)sent;

@@ -32,8 +32,8 @@ SSL_CTX *client_tls(const char *version)
 static void secure(struct client *c, SSL_CTX *ctx, SSL_SESSION *session)
 {
     c->ssl = SSL_new(ctx);
-    if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 || (session != NULL && SSL_set_session(c->ssl, session) != 1) ||
-        SSL_connect(c->ssl) != 1)
+    if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1 ||
+        (session != NULL && SSL_set_session(c->ssl, session) != 1) || SSL_connect(c->ssl) != 1)
         die("TLS handshake");
     if ((session != NULL) != (SSL_session_reused(c->ssl) == 1))
         die("TLS session: resumed or not, which was not wanted");
@@ -41,7 +41,8 @@ static void secure(struct client *c, SSL_CTX *ctx, SSL_SESSION *session)
 
 static void introduce(const struct client *c, char role, unsigned number)
 {
-    unsigned char packet[] = {0x10, 22, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 60, 0, 10, '-', '0', '0', '0', '0', '0', '0', '0', '0', '0'};
+    unsigned char packet[] = {0x10, 22, 0,   4,   'M', 'Q', 'T', 'T', 4,   2,   0,   60,
+                              0,    10, '-', '0', '0', '0', '0', '0', '0', '0', '0', '0'};
     unsigned char answer[4];
     char          name[12];
     (void)snprintf(name, sizeof name, "%c%09u", role, number % 1000000000);

@@ -52,12 +52,6 @@ def cpu_s(pids):
                for pid in pids for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
-def machine_cpu_s():
-    """All that ran, interrupts too."""
-    user, nice, system, _, _, irq, softirq = map(int, open("/proc/stat", encoding="ascii").readline().split()[1:8])
-    return (user + nice + system + irq + softirq) / 100
-
-
 def slab_kib():
     for line in open("/proc/meminfo", encoding="ascii"):
         if line.startswith("Slab:"):

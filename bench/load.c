@@ -69,12 +69,19 @@ static double percentile_us(double part)
     return samples.n == 0 ? 0. : samples.took_ns[at < samples.n ? at : samples.n - 1] / 1e3;
 }
 
+static void sleep_s(double seconds)
+{
+    struct timespec t = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    (void)nanosleep(&t, NULL);
+}
+
 /* bytes: 0: what counts are the samples. */
 _Noreturn static void end(uint64_t bytes)
 {
     double seconds = (double)(now_ns() - samples.from_ns) / 1e9;
-    say("end");
     pthread_mutex_lock(&samples.lock);
+    say("end");
+    sleep_s(.05); /* whoever measures looks at what this process took */
     if (samples.n > 0)
         qsort(samples.took_ns, samples.n, sizeof *samples.took_ns, by_size);
     printf("%llu %.6f %.1f %.1f %.1f %.1f %.1f\n", (unsigned long long)(bytes > 0 ? bytes : samples.n), seconds,
@@ -108,12 +115,6 @@ static void begin(void)
     samples.from_ns = now_ns();
     pthread_mutex_unlock(&samples.lock);
     say("begin");
-}
-
-static void sleep_s(double seconds)
-{
-    struct timespec t = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
-    (void)nanosleep(&t, NULL);
 }
 
 /* ---- talk ---- */
