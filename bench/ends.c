@@ -35,6 +35,7 @@ int listen_at(const struct addr *at)
     if (fd < 0)
         die("socket");
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
     if (bind(fd, &at->sa, addr_socklen(at)) != 0 || listen(fd, 4096) != 0)
         die("listen");
     return fd;

@@ -86,8 +86,13 @@ ocsp-dir = ""
     return ["--config", path]
 
 
-CONFIGURE = {"mqgate": mqgate, "haproxy": haproxy, "nginx": nginx, "hitch": hitch}
-ENDS_AT_ONCE = {"mqgate": signal.SIGQUIT, "nginx": signal.SIGTERM, "haproxy": signal.SIGTERM, "hitch": signal.SIGTERM}
+def bare(_at, front, back, threads, _pem):
+    return ["-n", threads, f"127.0.0.1:{front}", f"127.0.0.1:{back}"]
+
+
+CONFIGURE = {"mqgate": mqgate, "haproxy": haproxy, "nginx": nginx, "hitch": hitch, "bare": bare}
+OURS = {"mqgate": "src/mqgate", "bare": "bench/bare"}
+SPEAKS = {"hitch": "tls", "bare": "plain"}  # the others both
 
 
 class Peer:
@@ -98,13 +103,18 @@ class Peer:
         if self.kind not in CONFIGURE:
             raise SystemExit(f"bench: {name}: not one of {', '.join(CONFIGURE)}, direct, or one of these with =PATH")
         self.name = f"{self.kind} ({pathlib.Path(path).name})" if path else self.kind
-        self.binary = shutil.which(path or (build / "src/mqgate" if self.kind == "mqgate" else self.kind))
-        self.speaks_plain = self.kind != "hitch"
+        self.binary = shutil.which(path or (build / OURS[self.kind] if self.kind in OURS else self.kind))
+        self.end = signal.SIGQUIT if self.kind == "mqgate" else signal.SIGTERM  # at once
+
+    def speaks(self, tls):
+        return SPEAKS.get(self.kind) in (None, "tls" if tls else "plain")
 
     def command(self, at, front, back, threads=1, pem=None):
         return [self.binary, *CONFIGURE[self.kind](at, front, back, threads, pem)]
 
     def version(self):
+        if self.kind == "bare":
+            return ""
         said = subprocess.run([self.binary, "--version" if self.kind in ("mqgate", "hitch") else "-v"], check=False,
                               capture_output=True, text=True)
         found = re.search(r"\d+\.\d+[\w.-]*", said.stdout + said.stderr)

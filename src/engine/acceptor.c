@@ -87,7 +87,9 @@ static enum count let_in(struct worker *w, const struct snap_bind *bind, const s
 /* A session, or else a reset, so that nothing lingers. Where HTTP is answered it may still be that. */
 static void welcome(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer, bool has_room)
 {
-    uint32_t   source = 0;
+    uint32_t source = 0;
+    if (has_room)
+        engine_enter(w->engine);
     enum count refusal = has_room ? let_in(w, bind, peer, &source) : COUNT_DENIED_LIMIT;
     count_accepted(w, bind);
     if (has_room) {
@@ -99,7 +101,7 @@ static void welcome(struct worker *w, struct snap_bind *bind, int fd, const stru
         return;
     }
     if (has_room)
-        engine_give_room(w->engine);
+        engine_leave(w->engine);
     if (bind->listener->conf->admin) {
         visitor_begin(w, bind, fd, peer, refusal);
     } else {

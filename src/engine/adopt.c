@@ -308,7 +308,8 @@ static void take_source(struct session *s, const struct session_image *from)
 static void take_places(struct session *s, const struct session_image *from)
 {
     struct engine *e = s->worker->engine;
-    gauge_add(&e->open);
+    atomic_fetch_add(&e->n_rooms, 1);
+    engine_enter(e);
     gauge_add(&s->bind->row->sessions);
     gauge_add(&s->listener->row->sessions);
     s->in_backend = from->in_backend && s->backend != NULL;

@@ -233,13 +233,29 @@ bool engine_take_room(struct engine *e)
 {
     /* A worker that is about to pause counts itself before it looks (acceptor.c), so that whoever gives room back
      * between its look and its pause tells it: both words are sequentially consistent. */
-    uint32_t most = engine_max_connections(e);
-    return gauge_take(&e->open, most > 0 ? most : 1);
+    const uint32_t most = engine_max_connections(e);
+    uint32_t       n = atomic_load(&e->n_rooms);
+    do {
+        if (n >= (most > 0 ? most : 1))
+            return false;
+    } while (!atomic_compare_exchange_weak(&e->n_rooms, &n, n + 1));
+    return true;
 }
 
 void engine_give_room(struct engine *e)
 {
-    gauge_sub(&e->open);
+    atomic_fetch_sub(&e->n_rooms, 1);
     if (atomic_load(&e->n_paused) != 0)
         engine_tell_all(e, MAIL_ROOM);
+}
+
+void engine_enter(struct engine *e)
+{
+    gauge_add(&e->open);
+}
+
+void engine_leave(struct engine *e)
+{
+    gauge_sub(&e->open);
+    engine_give_room(e);
 }

@@ -324,7 +324,7 @@ static void give_up_begin(struct worker *w, const struct snap_bind *bind, int fd
     count_in(w, bind->row, COUNT_CLOSED, 1);
     gauge_sub(&bind->listener->row->sessions);
     sources_give(bind->listener->sources, source, w->now_ms);
-    engine_give_room(w->engine);
+    engine_leave(w->engine);
     sock_reset(fd);
 }
 
@@ -564,7 +564,7 @@ void session_close(struct session *s, enum why why)
     session_side_close(s, SERVER);
     session_drop_bufs(s);
     ws_opening_done(s);
-    engine_give_room(w->engine);
+    engine_leave(w->engine);
     worker_forget_again(w, s);
     shed_forget(s);
     if (w->cursor == s)

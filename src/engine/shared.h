@@ -21,6 +21,7 @@ struct engine {
     unsigned                   n_running; /* threads */
     uint16_t                   boot_id;   /* random: session ids of two runs differ */
     struct gauge               open;      /* client connections */
+    _Atomic uint32_t           n_rooms;   /* taken: for these, and for some that may be in a listening socket's queue */
     _Atomic uint32_t           max_connections;
     _Atomic uint32_t           rate_limits[ENGINE_RATES]; /* a second; 0: none */
     _Atomic uint32_t           n_paused;                  /* workers that do not accept because of max_connections */
@@ -47,10 +48,13 @@ void engine_join(struct engine *engine);
 void engine_tell_all(struct engine *engine, enum mail mail);
 /* Clients that come there are taken. */
 bool engine_is_open(const struct engine *engine, const struct snap_listener *listener);
-/* A client connection more; false when max_connections is reached. */
+/* Room for a client connection more; false when max_connections is reached. */
 bool engine_take_room(struct engine *engine) MUST_CHECK;
 /* One less; workers that wait for room are told. */
 void engine_give_room(struct engine *engine);
+/* A client connection for which room was taken; and one less, its room with it. */
+void engine_enter(struct engine *engine);
+void engine_leave(struct engine *engine);
 /* How long accepting for this listener has to wait to stay within the rate limits of the process; 0: not at all. */
 uint32_t engine_rate_wait_ms(const struct engine *engine, const struct snap_listener *listener, uint64_t now_ms);
 
