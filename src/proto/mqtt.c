@@ -10,13 +10,16 @@ const char *mqtt_version_name(enum mqtt_version version)
 
 /* Section 2.1.3. Only PUBLISH has flags of its own, and among them QoS 3 does not exist. 3.1 fixes none of the others:
  * PUBREL, SUBSCRIBE and UNSUBSCRIBE may be marked as duplicates, elsewhere flags "are not used" (its section 2.1). */
-static bool flags_are_good(enum mqtt_version version, unsigned type, unsigned flags)
+bool mqtt_first_is_good(enum mqtt_version version, uint8_t first)
 {
+    const unsigned type = first >> 4, flags = first & 0x0F;
     if (type == MQTT_PUBLISH)
         return (flags & 0x06) != 0x06;
     if (version == MQTT_3_1)
-        return true;
+        return type >= MQTT_CONNECT;
     switch (type) {
+    case 0: /* reserved */
+        return false;
     case MQTT_PUBREL:
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
@@ -26,25 +29,19 @@ static bool flags_are_good(enum mqtt_version version, unsigned type, unsigned fl
     }
 }
 
-enum parse mqtt_parse_header_of(enum mqtt_version version, struct slice in, struct mqtt_header *out, size_t *used)
+enum parse mqtt_parse_header(struct slice in, struct mqtt_header *out, size_t *used)
 {
     struct reader r = reader_of(in, SIZE_MAX);
     uint8_t       first = reader_u8(&r);
-    unsigned      type = first >> 4;
     bool          padded = false;
-    reader_require(&r, type >= MQTT_CONNECT && flags_are_good(version, type, first & 0x0F));
+    reader_require(&r, mqtt_first_is_good(MQTT_5, first));
     uint32_t remaining = mqtt_read_varint(&r, &padded);
     if (!reader_ok(&r))
         return r.status;
     *out = (struct mqtt_header){
-        .type = (enum mqtt_type)type, .flags = first & 0x0F, .remaining = remaining, .padded = padded};
+        .type = (enum mqtt_type)(first >> 4), .flags = first & 0x0F, .remaining = remaining, .padded = padded};
     *used = in.len - r.have;
     return PARSE_OK;
-}
-
-enum parse mqtt_parse_header(struct slice in, struct mqtt_header *out, size_t *used)
-{
-    return mqtt_parse_header_of(MQTT_5, in, out, used);
 }
 
 /* Section 3.2.2.1: in 3.1 the byte is reserved, later its lowest bit says that the server remembers the session. */

@@ -32,7 +32,7 @@ static enum mqtt_type type_of(const struct mqtt_follow *f)
 
 /* Section 2.1.2, "direction of flow"; in 3.x there is no AUTH, and only clients send DISCONNECT. A server begins with
  * CONNACK ([MQTT-3.2.0-1]; in 3.1 section 3.2), in 5 AUTH may come before it (section 4.12). */
-static bool type_is_due(const struct mqtt_follow *f)
+static bool type_is_due(const struct mqtt_follow *f, unsigned type)
 {
     enum {
         BOTH = BIT(MQTT_PUBLISH) | BIT(MQTT_PUBACK) | BIT(MQTT_PUBREC) | BIT(MQTT_PUBREL) | BIT(MQTT_PUBCOMP),
@@ -49,7 +49,7 @@ static bool type_is_due(const struct mqtt_follow *f)
         due = is_5 ? SERVER_5 : SERVER;
     else
         due = is_5 ? BIT(MQTT_CONNACK) | AUTH : BIT(MQTT_CONNACK);
-    return (due & BIT(type_of(f))) != 0;
+    return (due & BIT(type)) != 0;
 }
 
 /* Bytes behind the header. A packet identifier and a string's length are two each; a topic has a character at least
@@ -109,20 +109,35 @@ static void begin_body(struct mqtt_follow *f, const struct mqtt_header *header)
     f->greeted = f->greeted || header->type == MQTT_CONNACK;
 }
 
+/* All of its bytes are there. */
+static struct mqtt_header header_of(const struct mqtt_follow *f, unsigned len)
+{
+    struct mqtt_header header = {.type = type_of(f), .flags = f->header[0] & 0x0F};
+    for (unsigned i = 1; i < len; i++)
+        header.remaining |= (uint32_t)(f->header[i] & 0x7F) << (7 * (i - 1));
+    header.padded = len > 2 && f->header[len - 1] == 0;
+    return header;
+}
+
 /* One byte of the header. OK: the packet ends with it. */
 static enum parse take_header(struct mqtt_follow *f, struct mqtt_bytes *from)
 {
-    struct mqtt_header header;
-    size_t             used;
-    f->header[f->header_len] = first_of(from);
-    enum parse answer = mqtt_parse_header_of(f->version, slice_of(f->header, f->header_len + 1u), &header, &used);
-    if (answer == PARSE_BAD || !type_is_due(f) || (answer == PARSE_OK && !length_is_good(f->version, &header)))
+    const uint8_t  byte = first_of(from);
+    const unsigned len = f->header_len + 1u;
+    const bool     is_first = len == 1, goes_on = is_first || (byte & 0x80) != 0;
+    if (is_first && (!mqtt_first_is_good(f->version, byte) || !type_is_due(f, byte >> 4)))
         return PARSE_BAD;
-    f->header_len++;
+    if (goes_on && len == sizeof f->header)
+        return PARSE_BAD;
+    f->header[len - 1] = byte;
+    struct mqtt_header header = header_of(f, len);
+    if (!goes_on && !length_is_good(f->version, &header))
+        return PARSE_BAD;
+    f->header_len = (uint8_t)len;
     take(from, 1);
-    if (answer == PARSE_OK)
+    if (!goes_on)
         begin_body(f, &header);
-    return answer == PARSE_OK && f->left == 0 ? PARSE_OK : PARSE_MORE;
+    return !goes_on && f->left == 0 ? PARSE_OK : PARSE_MORE;
 }
 
 static void take_identifier(struct mqtt_follow *f, uint8_t id)
@@ -208,13 +223,11 @@ static enum parse take_body(struct mqtt_follow *f, struct mqtt_bytes *from)
 
 static void tell(const struct mqtt_follow *f, struct mqtt_packet *out)
 {
-    struct mqtt_header header = {0};
-    size_t             header_len = 0;
-    (void)mqtt_parse_header_of(f->version, slice_of(f->header, f->header_len), &header, &header_len);
+    const struct mqtt_header header = header_of(f, f->header_len);
     *out = (struct mqtt_packet){
         .type = header.type,
         .qos = qos_of(&header),
-        .size = (uint32_t)header_len + header.remaining,
+        .size = f->header_len + header.remaining,
         .has_code = header.type == MQTT_CONNACK || (header.type == MQTT_DISCONNECT && f->version == MQTT_5),
         .code = f->code,
         .has_server_keep_alive = f->has_server_keep_alive,

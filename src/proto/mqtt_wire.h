@@ -8,8 +8,8 @@
 #include "proto/mqtt.h"
 #include "proto/reader.h"
 
-/* mqtt_parse_header() by the rules of a version: 3.1 fixes the flags of PUBLISH only. */
-enum parse mqtt_parse_header_of(enum mqtt_version version, struct slice in, struct mqtt_header *out, size_t *used);
+/* A packet's first byte by the rules of a version: 3.1 fixes the flags of PUBLISH only. */
+bool mqtt_first_is_good(enum mqtt_version version, uint8_t first);
 
 /* Section 1.5.5: a number in one to four bytes, the lowest seven bits first. *padded, which may be NULL: fewer bytes
  * would have done. */

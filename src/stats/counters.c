@@ -14,12 +14,6 @@ const char *const worker_counter_names[WORKER_COUNTERS] = {
 
 enum { CACHE_LINE = 64 };
 
-struct counters {
-    unsigned n_workers;
-    size_t   stride; /* counters between two slots: whole cache lines */
-    counter *at;     /* owned */
-};
-
 struct counters *counters_new(unsigned n_workers, size_t n)
 {
     const size_t     per_line = CACHE_LINE / sizeof(counter);
@@ -45,11 +39,6 @@ void counters_free(struct counters *counters)
         return;
     free(counters->at);
     free(counters);
-}
-
-counter *counters_slot(struct counters *counters, unsigned worker)
-{
-    return counters->at + counters->stride * worker;
 }
 
 uint64_t counters_of(const struct counters *counters, unsigned worker, size_t which)

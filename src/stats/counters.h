@@ -113,15 +113,23 @@ enum worker_counter {
 /* Keys in JSON and metrics, in the order of the enum. */
 extern const char *const worker_counter_names[WORKER_COUNTERS];
 
-struct counters;
-
 typedef _Atomic uint64_t counter;
+
+/* A slot of numbers for each worker, in cache lines of its own. */
+struct counters {
+    unsigned n_workers;
+    size_t   stride; /* numbers, from slot to slot */
+    counter *at;     /* owned */
+};
 
 /* n numbers for each of n_workers. NULL when memory is out. */
 struct counters *counters_new(unsigned n_workers, size_t n);
 void             counters_free(struct counters *counters); /* NULL is fine */
 /* The slot of one worker: n counters. */
-counter *counters_slot(struct counters *counters, unsigned worker);
+static inline counter *counters_slot(struct counters *counters, unsigned worker)
+{
+    return counters->at + counters->stride * worker;
+}
 /* One worker's number, and over all workers. */
 uint64_t counters_of(const struct counters *counters, unsigned worker, size_t which);
 uint64_t counters_sum(const struct counters *counters, size_t which);
