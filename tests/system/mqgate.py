@@ -38,6 +38,15 @@ def until(condition, what="the condition", timeout=None):
         time.sleep(0.005)
 
 
+def is_refused(address):
+    """Nobody listens there, or stops just now: who is in the queue then is reset."""
+    try:
+        socket.create_connection(address, DEADLINE_S).close()
+    except (ConnectionRefusedError, ConnectionResetError):
+        return True
+    return False
+
+
 def pattern(n, seed):
     """n random bytes, always the same ones for a seed."""
     import random

@@ -15,7 +15,7 @@ import time
 import pytest
 
 import websocket as ws
-from mqgate import BUILD, DEADLINE_S, SLACK, conf, until
+from mqgate import BUILD, DEADLINE_S, SLACK, conf, is_refused, until
 from mqttproto import Closed, binary, connack, connect, facts, packet, read_exactly, read_packet
 from pki import section
 from servers import Listener, Server, ends
@@ -363,14 +363,6 @@ def test_whoever_is_still_beginning_just_ends(mqgate, broker, pki):
 
 # --- notice, and the listeners ---------------------------------------------------------------------------------------
 
-def refused(gate, listener="in"):
-    try:
-        gate.connect(listener).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
 def test_notice_comes_first(mqgate, broker):
     gate = mqgate(drained(broker.port, drain={"notice": "1h", "deadline": "1h"}))
     old = join(gate, 5, "old")
@@ -401,7 +393,7 @@ def test_then_the_listeners_close_and_the_rest_goes_on(mqgate, broker):
         broker.sockets["client"].sendall(publish(5, 1000)[:500])
         assert read_exactly(client, 500)
         gate.control("drain")
-        until(lambda: refused(gate), "the listener to close")
+        until(lambda: is_refused(gate.address("in")), "the listener to close")
         assert gate.health() == 503
         assert "\nin,FRONTEND," in gate.control("show stat") and ",STOP," in gate.control("show stat in 1 -1")
         assert phase(gate) == "shed"
@@ -638,10 +630,10 @@ def test_undrain_when_the_listeners_have_closed(mqgate, broker):
     gate = mqgate(drained(broker.port, drain={"rate": 1}))
     clients = [join(gate, 5, f"c{n}") for n in range(5)]
     gate.control("drain")
-    until(lambda: refused(gate), "the listener to close")
+    until(lambda: is_refused(gate.address("in")), "the listener to close")
     gate.wait_end(why="drain")
     assert "The listeners are open again" in gate.control("undrain")
-    until(lambda: not refused(gate), "the listener to open")
+    until(lambda: not is_refused(gate.address("in")), "the listener to open")
     assert gate.health() == 200
     join(gate, 5, "new").close()
     left = gate.listener_stats()["open"]
@@ -704,7 +696,7 @@ def test_usr1_waits_for_the_sessions_own_ends(mqgate, broker):
     gate = mqgate(drained(broker.port))
     with join(gate) as client:
         terminate(gate, signal.SIGUSR1)
-        until(lambda: refused(gate), "the listener to close")
+        until(lambda: is_refused(gate.address("in")), "the listener to close")
         assert gate.health() == 503 and phase(gate) == "wait" and gate.stats()["state"] == "stopping"
         broker.sockets["client"].sendall(publish(5, 10))
         assert read_packet(client) == publish(5, 10)

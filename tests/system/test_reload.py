@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from mqgate import DEADLINE_S, SLACK, conf, run, until
+from mqgate import DEADLINE_S, SLACK, conf, is_refused, run, until
 from mqttproto import connack
 from pki import section
 from servers import Echo, Listener, Server, ends, free_port
@@ -43,12 +43,8 @@ def dial(port, host="127.0.0.1"):
     return socket.create_connection((host, port), DEADLINE_S)
 
 
-def refuses(port):
-    try:
-        dial(port).close()
-    except ConnectionRefusedError:
-        return True
-    return False
+def refuses(port, host="127.0.0.1"):
+    return is_refused((host, port))
 
 
 class Name(Server):
@@ -122,17 +118,9 @@ def test_from_one_address_to_all_and_back(mqgate, echo):
     with dial(port, "127.0.0.3") as client:
         assert says_hello(client)
         gate.reload(one)
-        until(lambda: _is_refused_at("127.0.0.3", port), "the other addresses to be closed")
+        until(lambda: refuses(port, "127.0.0.3"), "the other addresses to be closed")
         with dial(port) as another:
             assert says_hello(client) and says_hello(another)
-
-
-def _is_refused_at(host, port):
-    try:
-        dial(port, host).close()
-    except ConnectionRefusedError:
-        return True
-    return False
 
 
 def test_who_waits_in_a_queue_is_served(mqgate, echo):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mqgate import conf, until
+from mqgate import conf, is_refused, until
 from mqttproto import connect_of
 from servers import Echo, Greeter, Listener, ends
 
@@ -325,30 +325,22 @@ def test_a_server_s_limit_changes_and_those_who_wait_hear_of_it(mqgate, serve):
 
 # --- listeners -------------------------------------------------------------------------------------------------------
 
-def is_refused(gate):
-    try:
-        gate.connect().close()
-        return False
-    except ConnectionRefusedError:
-        return True
-
-
 def test_a_frontend_is_disabled_enabled_and_shut_down(mqgate, serve):
     gate = mqgate(conf(serve(Echo).port))
     with held(gate) as (old,):
         assert gate.control("disable frontend in") == "\n"
         assert rows(gate)["in", "FRONTEND"]["status"] == "PAUSED"
-        until(lambda: is_refused(gate), "connections to be refused")
+        until(lambda: is_refused(gate.address("in")), "connections to be refused")
         old.sendall(b"still here")
         assert old.recv(100) == b"still here"
         assert gate.control("disable frontend in") == "All sockets are already disabled.\n\n"
         assert gate.control("enable frontend in") == "\n"
-        until(lambda: not is_refused(gate), "connections to be taken")
+        until(lambda: not is_refused(gate.address("in")), "connections to be taken")
         with held(gate):
             pass
         assert gate.control("shutdown frontend in") == "\n"
         assert rows(gate)["in", "FRONTEND"]["status"] == "STOP"
-        until(lambda: is_refused(gate), "the port to be closed")
+        until(lambda: is_refused(gate.address("in")), "the port to be closed")
         assert gate.control("enable frontend in") == "Frontend was previously shut down, cannot enable.\n\n"
         old.sendall(b"still here")
         assert old.recv(100) == b"still here"
