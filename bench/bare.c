@@ -20,7 +20,8 @@
 
 struct side {
     int            fd;
-    bool           ended; /* nothing more comes from it */
+    bool           ending; /* behind what is to be read is its end, */
+    bool           ended;  /* which has been read */
     struct side   *other;
     struct pair   *pair;
     unsigned char *rest; /* what it has not taken yet; while that is so, the other is not read */
@@ -91,7 +92,7 @@ static bool pass_on(struct relay *r, struct side *from)
             (void)shutdown(from->other->fd, SHUT_WR);
         else if (!deliver(from->other, r->piece, (size_t)n))
             return false;
-        if (n < PIECE_LEN && !from->ended)
+        if (n < PIECE_LEN && !from->ending)
             return true; /* more would be another event */
     }
     return true;
@@ -101,6 +102,7 @@ static bool serve(struct relay *r, struct side *side, uint32_t events)
 {
     if ((events & EPOLLERR) != 0)
         return false;
+    side->ending |= (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
     if ((events & EPOLLOUT) != 0 && side->rest != NULL) {
         unsigned char *rest = side->rest;
         side->rest = NULL;

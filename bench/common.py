@@ -1,13 +1,35 @@
 """What the benchmarks share: free ports, starting and ending the two ends and the proxies between them, what they take."""
 import contextlib
+import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+IN_NAMESPACE = "BENCH_IN_NAMESPACE"
+
+
+def enter_namespace():
+    """The program begins again in a network namespace of its own, where there are no other connections and none wait in
+    TIME-WAIT. False: that is not to be had."""
+    if IN_NAMESPACE not in os.environ:
+        command = ["unshare", *([] if os.geteuid() == 0 else ["--map-root-user"]), "--net"]
+        if shutil.which("unshare") is None or subprocess.run([*command, "true"], check=False, capture_output=True).returncode != 0:
+            return False
+        os.environ[IN_NAMESPACE] = "1"
+        os.execvp("unshare", [*command, sys.executable, *sys.argv])
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    return True
+
+
+def set_net(name, value):
+    """Of the namespace."""
+    pathlib.Path("/proc/sys/net/ipv4", name).write_text(value, encoding="ascii")
 
 
 def built(directory):
@@ -52,11 +74,32 @@ def cpu_s(pids):
                for pid in pids for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat")) / 1e9
 
 
-def slab_kib():
+def slab_bytes():
+    """Of the kernel's objects that are in use; their pages, who may not see that."""
+    with contextlib.suppress(PermissionError):
+        lines = open("/proc/slabinfo", encoding="ascii").read().splitlines()[2:]
+        return sum(int(active) * int(size) for _, active, _, size, *_ in map(str.split, lines))
     for line in open("/proc/meminfo", encoding="ascii"):
         if line.startswith("Slab:"):
-            return int(line.split()[1])
+            return int(line.split()[1]) * 1024
     raise RuntimeError("no Slab in meminfo")
+
+
+def settled(figure, seconds):
+    """The least of what it tells, once that has not fallen for so long."""
+    least, since = figure(), time.monotonic()
+    while time.monotonic() - since < seconds:
+        time.sleep(0.1)
+        now = figure()
+        if now < least:
+            least, since = now, time.monotonic()
+    return least
+
+
+def await_no_time_wait():
+    """Of the namespace."""
+    while "tw 0 " not in pathlib.Path("/proc/net/sockstat").read_text(encoding="ascii"):
+        time.sleep(0.5)
 
 
 def wait_port(port, process):
