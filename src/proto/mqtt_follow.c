@@ -130,13 +130,14 @@ static enum parse take_header(struct mqtt_follow *f, struct mqtt_bytes *from)
     if (goes_on && len == sizeof f->header)
         return PARSE_BAD;
     f->header[len - 1] = byte;
-    struct mqtt_header header = header_of(f, len);
-    if (!goes_on && !length_is_good(f->version, &header))
-        return PARSE_BAD;
+    if (!goes_on) {
+        struct mqtt_header header = header_of(f, len);
+        if (!length_is_good(f->version, &header))
+            return PARSE_BAD;
+        begin_body(f, &header);
+    }
     f->header_len = (uint8_t)len;
     take(from, 1);
-    if (!goes_on)
-        begin_body(f, &header);
     return !goes_on && f->left == 0 ? PARSE_OK : PARSE_MORE;
 }
 
