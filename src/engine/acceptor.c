@@ -10,7 +10,8 @@
 #include "net/listener.h"
 #include "net/sock.h"
 
-enum { ACCEPT_BATCH = 32 };         /* connections a wake-up, so that live sessions get their turn */
+enum { BATCH_DOUBLINGS = 5 };       /* 32 connections a wake-up at most, so that live sessions get their turn */
+enum { ACCEPT_AGAIN_MS = 1000 };    /* after running out of descriptors */
 enum { WARN_AGAIN_MS = 60 * 1000 }; /* running out of descriptors is told of once, not once a second */
 
 /* A listener with admin goes on, for the sake of HTTP, until descriptors are out. */
@@ -26,10 +27,10 @@ static void pause_all(struct worker *w, enum accept_pause why)
     w->paused = why;
     for (size_t i = 0; i < w->n_acceptors; i++) {
         if (!may_accept(w, &w->acceptors[i]))
-            ev_io_stop(w->loop, &w->acceptors[i].io);
+            loop_unwatch(&w->loop, &w->acceptors[i].io);
     }
     if (why == PAUSE_FDS)
-        ev_timer_again(w->loop, &w->accept_again);
+        loop_timer_start(&w->loop, &w->accept_again, ACCEPT_AGAIN_MS);
 }
 
 static void out_of_descriptors(struct worker *w, int error)
@@ -120,11 +121,9 @@ static bool rate_allows(struct worker *w, struct acceptor *a)
     if (wait_ms == 0)
         return true;
     counter_add(&w->counters[WORKER_ACCEPT_PAUSES_RATE], 1);
-    ev_io_stop(w->loop, &a->io);
-    if (!ev_is_active(&w->rate_again)) {
-        ev_timer_set(&w->rate_again, wait_ms / 1e3, 0.);
-        ev_timer_start(w->loop, &w->rate_again);
-    }
+    loop_unwatch(&w->loop, &a->io);
+    if (w->rate_again.at_ms == 0)
+        loop_timer_start(&w->loop, &w->rate_again, wait_ms);
     return false;
 }
 
@@ -162,30 +161,35 @@ static bool accept_one(struct worker *w, struct acceptor *a)
     return false;
 }
 
-static void accept_some(struct worker *w, struct acceptor *a, uint32_t most)
+/* False: fewer than that were there, or taken. */
+static bool accept_some(struct worker *w, struct acceptor *a, uint32_t most)
 {
-    while (most-- > 0 && may_accept(w, a) && accept_one(w, a))
-        continue;
+    while (most > 0 && may_accept(w, a) && accept_one(w, a))
+        most--;
+    return most == 0;
 }
 
-static void on_acceptable(struct ev_loop *loop, ev_io *watcher, int revents)
+/* Mostly one waits, and a second accept(2) that finds nobody costs half as much again; for those who are left another
+ * event comes. Where that goes on, it is twice as many every few times. */
+static void on_acceptable(struct loop_io *io, uint32_t events)
 {
-    struct acceptor *a = CONTAINER_OF(watcher, struct acceptor, io);
-    (void)loop;
-    (void)revents;
-    accept_some(a->worker, a, ACCEPT_BATCH);
+    enum { FEW = 4 };
+    struct acceptor *a = CONTAINER_OF(io, struct acceptor, io);
+    const uint32_t   doublings = a->n_filled / FEW < BATCH_DOUBLINGS ? a->n_filled / FEW : BATCH_DOUBLINGS;
+    (void)events;
+    a->n_filled = accept_some(a->worker, a, 1u << doublings) ? a->n_filled + 1 : 0;
 }
 
 /* More than its backlog were not there when this began. */
 void acceptor_empty(struct worker *w, struct acceptor *a)
 {
     if (a->fd >= 0 && !a->paused)
-        accept_some(w, a, a->bind->listener->conf->backlog);
+        (void)accept_some(w, a, a->bind->listener->conf->backlog);
 }
 
 void acceptor_init(struct acceptor *a)
 {
-    ev_io_init(&a->io, on_acceptable, a->fd, EV_READ);
+    a->io = (struct loop_io){.fn = on_acceptable, .fd = a->fd};
 }
 
 void acceptors_init(struct worker *w)
@@ -209,15 +213,15 @@ static enum listener_state socket_state(const struct worker *w, const struct acc
 static void pause_acceptor(struct worker *w, struct acceptor *a)
 {
     if (atomic_load_explicit(&w->engine->closed, memory_order_relaxed))
-        accept_some(w, a, a->bind->listener->conf->backlog);
-    ev_io_stop(w->loop, &a->io);
+        (void)accept_some(w, a, a->bind->listener->conf->backlog);
+    loop_unwatch(&w->loop, &a->io);
     a->paused = true;
     (void)shutdown(a->fd, SHUT_RD);
 }
 
 void acceptor_close(struct worker *w, struct acceptor *a)
 {
-    ev_io_stop(w->loop, &a->io);
+    loop_unwatch(&w->loop, &a->io);
     if (a->fd >= 0)
         (void)shutdown(a->fd, SHUT_RD); /* the service manager's descriptor store may have it open, too */
     sock_close(a->fd);
@@ -250,15 +254,15 @@ void acceptors_start(struct worker *w)
             pause_acceptor(w, a);
         else if (state == LISTENER_OPEN && a->paused)
             reopen_acceptor(w, a);
-        if (a->fd >= 0 && !a->paused && may_accept(w, a))
-            ev_io_start(w->loop, &a->io);
+        if (a->fd >= 0 && !a->paused && a->io.events == 0 && may_accept(w, a) && !loop_watch(&w->loop, &a->io, EPOLLIN))
+            out_of_descriptors(w, errno);
     }
 }
 
 void acceptors_stop(struct worker *w)
 {
     for (size_t i = 0; i < w->n_acceptors; i++)
-        ev_io_stop(w->loop, &w->acceptors[i].io);
+        loop_unwatch(&w->loop, &w->acceptors[i].io);
 }
 
 void acceptors_close(struct worker *w)
@@ -276,6 +280,6 @@ void acceptors_resume(struct worker *w, enum accept_pause was)
     if (was == PAUSE_LIMIT)
         atomic_fetch_sub(&w->engine->n_paused, 1);
     else
-        ev_timer_stop(w->loop, &w->accept_again);
+        loop_timer_stop(&w->loop, &w->accept_again);
     acceptors_start(w);
 }

@@ -61,8 +61,8 @@ void age_set_timer(struct worker *w)
     bool              any = false;
     DL_FOREACH (w->eras, era)
         any |= is_limited(era->snap);
-    if (any && !ev_is_active(&w->aging))
-        ev_timer_again(w->loop, &w->aging);
+    if (any && w->aging.at_ms == 0)
+        loop_timer_start(&w->loop, &w->aging, AGE_TURN_MS);
     else if (!any)
-        ev_timer_stop(w->loop, &w->aging);
+        loop_timer_stop(&w->loop, &w->aging);
 }

@@ -65,11 +65,15 @@ static struct addr loopback_source(struct worker *w)
     return addr_from_ip4(ip, 0);
 }
 
+static bool is_spread(const struct conf_server *conf, const struct addr *to)
+{
+    return conf->source_auto && to->sa.sa_family == AF_INET && addr_is_loopback(to);
+}
+
 static int open_socket(struct worker *w, const struct conf_server *conf, const struct addr *to)
 {
     enum { SOURCES = 32 }; /* tried until one has a free port */
-    bool spread = conf->source_auto && to->sa.sa_family == AF_INET && addr_is_loopback(to);
-    if (!spread)
+    if (!is_spread(conf, to))
         return sock_connect(to, conf->source_auto ? NULL : &conf->source, NULL);
     int fd = -1;
     for (int i = 0; fd < 0 && i < SOURCES; i++) {
@@ -195,16 +199,13 @@ enum step watch_waiting_client(struct session *s)
             buf_added(up->buf, (uint32_t)n);
             continue;
         }
-        if (io == IO_AGAIN) {
-            session_side_unreadable(client, io);
+        if (io == IO_WANT_READ || io == IO_WANT_WRITE || io == IO_AGAIN) {
+            session_side_unreadable(s, CLIENT, io);
             break;
         }
-        client->readable = false;
-        client->read_wants = io == IO_WANT_WRITE ? EV_WRITE : EV_READ;
-        if (io == IO_EOF)
-            up->eof = true;
-        else if (io != IO_WANT_READ && io != IO_WANT_WRITE)
+        if (io != IO_EOF)
             return session_step_fail(s, relay_why(CLIENT, io));
+        up->eof = true;
     }
     buf_give_empty(&up->buf);
     /* It ended and left nothing to deliver. With bytes in hand it is a half-close like any other. */
@@ -266,13 +267,20 @@ static bool make_greeting(struct session *s)
     return true;
 }
 
+/* Not where the source is one of many addresses, unless the server has that, too. */
+static bool may_meet_itself(const struct conf_server *conf, const struct addr *to)
+{
+    return !is_spread(conf, to) || (ntohl(to->in.sin_addr.s_addr) & 0x00ff0000) == 0x00010000;
+}
+
 /* errno; 0: there is a connection. */
 static int connect_outcome(const struct session *s)
 {
     const struct side *server = &s->side[SERVER];
     const struct addr  to = server_address(session_server(s)->live);
     if (sock_is_connected(server->stream.fd))
-        return sock_met_itself(server->stream.fd, &to) ? ECONNREFUSED : 0;
+        return may_meet_itself(session_server(s)->conf, &to) && sock_met_itself(server->stream.fd, &to) ? ECONNREFUSED
+                                                                                                        : 0;
     if (!server->writable)
         return EINPROGRESS;
     int error = sock_error(server->stream.fd);
@@ -312,8 +320,8 @@ enum step connect_done(struct session *s)
 
 enum step connect_carry(struct session *s)
 {
-    s->side[SERVER].read_wants = EV_READ;
-    s->side[SERVER].readable = s->side[SERVER].stream.tls != NULL;
+    s->side[SERVER].read_wants = EPOLLIN;
+    s->side[SERVER].readable |= s->side[SERVER].stream.tls != NULL;
     s->side[SERVER].writable = true;
     count_carried(s);
     if (s->via != NULL && s->via->tlvs_len > 0) { /* delivered: only the addresses are still asked for */
@@ -337,7 +345,7 @@ static enum step reached(struct session *s)
 {
     if (s->ws == NULL)
         return connect_done(s);
-    s->side[SERVER].read_wants = EV_WRITE;
+    s->side[SERVER].read_wants = EPOLLOUT;
     s->ws->opening->sent = 0;
     return session_step_to(s, ST_SERVER_HEAD);
 }
@@ -378,8 +386,10 @@ enum step step_greet(struct session *s)
         const struct slice bytes = buf_bytes(s->greeting);
         enum io            io =
             more_follows(s) ? stream_write_more(&server->stream, bytes, &n) : stream_write(&server->stream, bytes, &n);
-        if (io == IO_WANT_WRITE)
+        if (io == IO_WANT_WRITE) {
+            session_side_unwritable(server, io);
             return watch_waiting_client(s);
+        }
         if (io != IO_OK)
             return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
         buf_consume(s->greeting, (uint32_t)n);
@@ -390,15 +400,14 @@ enum step step_greet(struct session *s)
 
 enum step step_server_handshake(struct session *s)
 {
-    struct side *server = &s->side[SERVER];
-    switch (stream_handshake(&server->stream)) {
+    enum io io = stream_handshake(&s->side[SERVER].stream);
+    switch (io) {
     case IO_OK:
         return reached(s);
     case IO_WANT_READ:
-        server->read_wants = EV_READ;
-        return watch_waiting_client(s);
     case IO_WANT_WRITE:
-        server->read_wants = EV_WRITE;
+    case IO_AGAIN:
+        session_side_unreadable(s, SERVER, io);
         return watch_waiting_client(s);
     case IO_EOF:
     case IO_RESET:

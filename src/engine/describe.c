@@ -86,7 +86,8 @@ static void put_tls(const struct session *s, struct text *out)
 static void put_side(struct session *s, int which, struct text *out)
 {
     static const char *const names[] = {"client", "server"};
-    struct side             *d = &s->side[which]; /* libev only looks, through a pointer that is not const */
+    const struct side       *d = &s->side[which];
+    const uint32_t           wanted = session_side_wanted(s, which);
     char                     text[ADDR_TEXT_MAX];
     if (d->stream.fd < 0)
         return;
@@ -94,9 +95,8 @@ static void put_side(struct session *s, int which, struct text *out)
     text_add(out, "  %s: fd=%d tls=%d", names[which], d->stream.fd, d->stream.tls != NULL);
     text_add(out, " local=%s", addr_format(&local, text));
     text_add(out, " peer=%s", addr_format(&peer, text));
-    text_add(out, " waits=%s%s readable=%d writable=%d\n",
-             (d->io.events & EV_READ) != 0 && ev_is_active(&d->io) ? "r" : "",
-             (d->io.events & EV_WRITE) != 0 && ev_is_active(&d->io) ? "w" : "", d->readable, d->writable);
+    text_add(out, " waits=%s%s readable=%d writable=%d\n", (wanted & EPOLLIN) != 0 ? "r" : "",
+             (wanted & EPOLLOUT) != 0 ? "w" : "", d->readable, d->writable);
 }
 
 static void put_flow(const struct session *s, enum direction dir, struct text *out)

@@ -181,17 +181,17 @@ static void handshake_done(struct session *s)
 enum step step_handshake(struct session *s)
 {
     struct side *client = &s->side[CLIENT];
-    switch (stream_handshake(&client->stream)) {
+    enum io      io = stream_handshake(&client->stream);
+    switch (io) {
     case IO_OK:
         handshake_done(s);
-        client->read_wants = EV_READ;
+        client->read_wants = EPOLLIN;
         client->readable = true; /* bytes may have come with the last flight */
         return client_is_ready(s);
     case IO_WANT_READ:
-        client->read_wants = EV_READ;
-        return STEP_WAIT;
     case IO_WANT_WRITE:
-        client->read_wants = EV_WRITE;
+    case IO_AGAIN:
+        session_side_unreadable(s, CLIENT, io);
         return STEP_WAIT;
     case IO_EOF:
         return session_step_fail(s, WHY_CLIENT_CLOSED);

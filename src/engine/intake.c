@@ -40,7 +40,7 @@ enum step intake_read(struct session *s)
     case IO_WANT_READ:
     case IO_WANT_WRITE:
     case IO_AGAIN:
-        session_side_unreadable(client, io);
+        session_side_unreadable(s, CLIENT, io);
         buf_give_empty(&up->buf);
         return STEP_WAIT;
     default:

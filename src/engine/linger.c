@@ -72,7 +72,7 @@ static enum step hear_out(struct session *s)
     }
     if (io != IO_WANT_READ && io != IO_WANT_WRITE && io != IO_AGAIN)
         return session_step_fail(s, s->why);
-    session_side_unreadable(client, io);
+    session_side_unreadable(s, CLIENT, io);
     return STEP_WAIT;
 }
 

@@ -243,13 +243,14 @@ static bool fill(struct session *s, enum direction dir)
         relay_received(s, dir, n);
         follow_received(s, dir, n);
         /* An empty socket is not asked again: that would only cost a system call. */
-        if (n < room && !leaves(s, dir) && (from->stream.tls == NULL || stream_is_drained(&from->stream)))
-            session_side_unreadable(from, IO_WANT_READ);
+        if (n < room && !from->ended && !leaves(s, dir) &&
+            (from->stream.tls == NULL || stream_is_drained(&from->stream)))
+            session_side_unreadable(s, sender(dir), IO_WANT_READ);
         return true;
     }
     buf_give_empty(&f->buf);
     if (io == IO_WANT_READ || io == IO_WANT_WRITE || io == IO_AGAIN) {
-        session_side_unreadable(from, io);
+        session_side_unreadable(s, sender(dir), io);
         return false;
     }
     if (io != IO_EOF)

@@ -108,10 +108,6 @@ void session_enter(struct session *s, enum session_state to)
               LOG_STR("to", session_state_names[to]));
     if (s->state == ST_TURN || s->state == ST_TURN_AGAIN || s->state == ST_OFFER)
         turn_left(s);
-    if (s->state == ST_TELL)
-        tell_left(s);
-    if (to == ST_TELL)
-        s->peek = (struct peek){.fd = -1}; /* where something else may have been */
     count_handshakes(s, to);
     s->state = to;
     uint32_t timeout_ms = session_timeout_ms(s);
@@ -153,17 +149,16 @@ bool session_allows(const struct conf_listener *conf, const struct addr *client)
     return conf->allow.n == 0 || networks_have(conf->allow.at, conf->allow.n, client);
 }
 
-/* What the state and the buffers wait for: the only place that decides about events. */
-static int wanted(const struct session *s, int which)
+/* The only place that decides about events. */
+uint32_t session_side_wanted(const struct session *s, int which)
 {
     const struct side *d = &s->side[which];
     const struct flow *from = &s->flow[which == CLIENT ? UP : DOWN], *to = &s->flow[which == CLIENT ? DOWN : UP];
-    int                events = 0;
+    uint32_t           events = 0;
     switch (s->state) {
     case ST_TURN:
-        return which == CLIENT && !d->readable ? EV_READ : 0;
+        return which == CLIENT && !d->readable ? EPOLLIN : 0;
     case ST_TELL:
-        return which == CLIENT && !s->peek.waits ? d->read_wants : 0;
     case ST_PROXY_HEADER:
     case ST_HANDSHAKE:
     case ST_UPGRADE:
@@ -185,7 +180,7 @@ static int wanted(const struct session *s, int which)
             return from->eof || (from->buf != NULL && buf_room(from->buf) == 0) ? 0 : d->read_wants;
         if (s->side[SERVER].stream.fd < 0 || s->state == ST_OFFER)
             return 0;
-        return s->state == ST_CONNECT || s->state == ST_GREET ? EV_WRITE : d->read_wants;
+        return s->state == ST_CONNECT || s->state == ST_GREET ? EPOLLOUT : d->read_wants;
     case ST_RELAY:
         if (!from->eof && from->buf == NULL && !d->readable)
             events |= d->read_wants;
@@ -197,19 +192,16 @@ static int wanted(const struct session *s, int which)
     }
 }
 
-static void rearm(struct session *s)
+/* Edge-triggered, a descriptor is watched once and for all; for room to write, only once there was none: else it would
+ * begin with an event for nothing. False when memory is out. */
+static bool watch(struct session *s, int which)
 {
-    for (int which = CLIENT; which <= SERVER; which++) {
-        struct ev_io *io = &s->side[which].io;
-        int           events = s->side[which].stream.fd >= 0 ? wanted(s, which) : 0;
-        int           now = ev_is_active(io) ? io->events & (EV_READ | EV_WRITE) : 0;
-        if (events == now)
-            continue;
-        ev_io_stop(s->worker->loop, io);
-        ev_io_set(io, s->side[which].stream.fd, events);
-        if (events != 0)
-            ev_io_start(s->worker->loop, io);
-    }
+    struct side *d = &s->side[which];
+    if (d->stream.fd < 0)
+        return true;
+    bool     is_full = d->read_wants == EPOLLOUT || (!d->writable && d->write_wants == EPOLLOUT);
+    uint32_t events = EPOLLIN | EPOLLRDHUP | (uint32_t)EPOLLET | (is_full ? EPOLLOUT : 0) | d->io.events;
+    return events == d->io.events || loop_watch(&s->worker->loop, &d->io, events);
 }
 
 static enum step (*const steps[ST_COUNT])(struct session *s) = {
@@ -238,53 +230,67 @@ void session_advance(struct session *s)
     enum step step = STEP_NEXT;
     while (step == STEP_NEXT && s->state != ST_CLOSED)
         step = steps[s->state](s);
-    if (s->state != ST_CLOSED)
-        rearm(s);
+    if (s->state != ST_CLOSED && (!watch(s, CLIENT) || !watch(s, SERVER)))
+        session_close(s, WHY_NO_MEMORY);
 }
 
-static void on_side_io(struct ev_loop *loop, ev_io *watcher, int revents)
+static void on_side_event(struct session *s, int which, uint32_t events)
 {
-    struct session *s = watcher->data;
-    struct side    *d = watcher == &s->side[CLIENT].io ? &s->side[CLIENT] : &s->side[SERVER];
-    (void)loop;
+    const uint32_t over = EPOLLHUP | EPOLLERR, wanted = session_side_wanted(s, which);
+    struct side   *d = &s->side[which];
+    uint32_t       ready = 0;
+    if ((events & (EPOLLIN | EPOLLRDHUP | over)) != 0)
+        ready |= EPOLLIN;
+    if ((events & (EPOLLOUT | over)) != 0)
+        ready |= EPOLLOUT;
     counter_add(&s->worker->counters[WORKER_EVENTS], 1);
-    d->readable |= (revents & d->read_wants) != 0;
-    d->writable |= (revents & d->write_wants) != 0;
-    session_advance(s);
+    d->ended |= (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
+    d->readable |= (ready & d->read_wants) != 0;
+    d->writable |= (ready & d->write_wants) != 0;
+    if ((ready & wanted) != 0)
+        session_advance(s);
+}
+
+static void on_client_event(struct loop_io *io, uint32_t events)
+{
+    on_side_event(CONTAINER_OF(io, struct session, side[CLIENT].io), CLIENT, events);
+}
+
+static void on_server_event(struct loop_io *io, uint32_t events)
+{
+    on_side_event(CONTAINER_OF(io, struct session, side[SERVER].io), SERVER, events);
 }
 
 void session_side_init(struct session *s, int which, int fd)
 {
     struct side *d = &s->side[which];
-    ev_init(&d->io, on_side_io);
-    d->io.data = s;
+    d->io.fn = which == CLIENT ? on_client_event : on_server_event;
     session_side_reset(d, fd);
 }
 
 void session_side_reset(struct side *d, int fd)
 {
+    d->io.fd = fd;
     d->stream = stream_plain(fd);
-    d->read_wants = EV_READ;
-    d->write_wants = EV_WRITE;
-    d->readable = false;
+    d->read_wants = EPOLLIN;
+    d->write_wants = EPOLLOUT;
+    d->readable = d->ended = false;
     d->writable = true;
 }
 
-void session_side_unreadable(struct side *d, enum io io)
+void session_side_unreadable(struct session *s, int which, enum io io)
 {
-    d->readable = io == IO_AGAIN;
-    if (io == IO_AGAIN) {
-        struct session *s = d->io.data;
+    struct side *d = &s->side[which];
+    d->readable = io == IO_AGAIN || (io == IO_WANT_READ && d->ended);
+    d->read_wants = io == IO_WANT_WRITE ? EPOLLOUT : EPOLLIN;
+    if (d->readable)
         worker_run_again(s->worker, s);
-        return;
-    }
-    d->read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
 }
 
 void session_side_unwritable(struct side *d, enum io io)
 {
     d->writable = false;
-    d->write_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+    d->write_wants = io == IO_WANT_READ ? EPOLLIN : EPOLLOUT;
 }
 
 enum count session_take_source(struct worker *w, const struct snap_bind *bind, const struct addr *client,
@@ -504,7 +510,7 @@ static void count_carried_end(struct session *s)
 void session_side_close(struct session *s, int which)
 {
     struct side *d = &s->side[which];
-    ev_io_stop(s->worker->loop, &d->io);
+    loop_unwatch(&s->worker->loop, &d->io);
     stream_fini(&d->stream);
     if (s->why == WHY_DENIED || s->why == WHY_SOURCE_LIMIT)
         sock_reset(d->stream.fd);

@@ -5,11 +5,9 @@
 #ifndef MQGATE_ENGINE_SESSION_H
 #define MQGATE_ENGINE_SESSION_H
 
-#include <ev.h>
-
 #include "base/buf.h"
 #include "engine/deadline.h"
-#include "engine/peeks.h"
+#include "engine/loop.h"
 #include "engine/why.h"
 #include "proto/tell.h"
 #include "snapshot/snapshot.h"
@@ -52,12 +50,13 @@ enum direction { UP, DOWN }; /* to the server, to the client */
 
 /* One of the two connections. */
 struct side {
-    struct ev_io  io; /* active while events are wanted; data is the session */
-    struct stream stream;
-    uint8_t       read_wants; /* EV_READ, or what TLS asked for instead; 0: no need to wait, try */
-    uint8_t       write_wants;
-    bool          readable; /* facts from the last event */
-    bool          writable;
+    struct loop_io io; /* edge-triggered: an event is told once, and what it said stays here until it is used up */
+    struct stream  stream;
+    uint8_t        read_wants; /* EPOLLIN, or what TLS asked for instead */
+    uint8_t        write_wants;
+    bool           readable; /* as far as is known */
+    bool           writable;
+    bool           ended; /* its end has come: behind what is to be read nothing will make an event any more */
 };
 
 /* Bytes going one way. */
@@ -127,10 +126,7 @@ struct session {
     uint32_t              queue_place; /* when it joined the queue, from 1; 0: it never waited */
     struct session       *prev, *next; /* the worker's live sessions, or its graveyard */
     struct session       *again_prev, *again_next;
-    union {
-        struct peek        peek; /* in ST_TELL */
-        struct pace_waiter turn; /* in ST_TURN, ST_TURN_AGAIN and ST_OFFER */
-    };
+    struct pace_waiter    turn; /* in ST_TURN, ST_TURN_AGAIN and ST_OFFER */
 };
 
 /* Takes fd over, and the place in the listener's table of sources; gives both back when there is no memory. */
@@ -184,17 +180,18 @@ void session_side_init(struct session *s, int which, int fd);
 /* A new plain connection on this side; nothing is known of it but that it may be written to. fd -1: none. */
 void session_side_reset(struct side *d, int fd);
 /* This side has no more to read, or takes no more, until the event that io, IO_WANT_READ or IO_WANT_WRITE, asks for;
- * after a read that said IO_AGAIN, until the session's next turn. */
-void session_side_unreadable(struct side *d, enum io io);
+ * after a read that said IO_AGAIN, or before an end that no event will tell of again, until the session's next turn. */
+void session_side_unreadable(struct session *s, int which, enum io io);
 void session_side_unwritable(struct side *d, enum io io);
 /* The bytes in hand are gone. */
 void session_drop_bufs(struct session *s);
-/* Watchers, TLS state and descriptor of one side are gone. */
+/* Its TLS state and descriptor are gone. */
 void session_side_close(struct session *s, int which);
+/* EPOLLIN, EPOLLOUT: what has to happen there before the session goes on. */
+uint32_t session_side_wanted(const struct session *s, int which);
 
 /* tell.c */
 enum step step_tell(struct session *s);
-void      tell_left(struct session *s); /* called as it leaves ST_TELL, whatever for */
 /* What a plain connection says is looked at but not read. IO_OK: *told is not TELL_MORE, and the socket is as it was.
  * IO_WANT_READ: it becomes readable when there is more; *look_at, 0 at first, is kept for the next call. IO_EOF,
  * IO_RESET: it has ended. */

@@ -131,7 +131,7 @@ static unsigned rank_in_turn(const struct worker *w)
 static void order_ends(struct worker *w)
 {
     atomic_store_explicit(&w->shed.done, w->shed.order.number, memory_order_relaxed);
-    ev_timer_stop(w->loop, &w->shed.turn);
+    loop_timer_stop(&w->loop, &w->shed.turn);
 }
 
 /* All sessions have been looked at. */
@@ -185,17 +185,16 @@ static void serve(struct worker *w)
     round_ends(w);
 }
 
-static void on_turn(struct ev_loop *loop, ev_timer *timer, int revents)
+static void on_turn(struct loop_timer *timer)
 {
-    (void)loop;
-    (void)revents;
-    serve(timer->data);
+    struct worker *w = CONTAINER_OF(timer, struct worker, shed.turn);
+    loop_timer_start(&w->loop, timer, SHED_TURN_MS);
+    serve(w);
 }
 
 void shed_init(struct worker *w)
 {
-    ev_timer_init(&w->shed.turn, on_turn, 0., SHED_TURN_MS / 1e3);
-    w->shed.turn.data = w;
+    w->shed.turn.fn = on_turn;
 }
 
 void shed_take_order(struct worker *w)
@@ -206,13 +205,13 @@ void shed_take_order(struct worker *w)
     (void)pthread_mutex_unlock(&all->lock);
     w->shed.cursor = NULL;
     w->shed.saw = SHED_RANKS;
-    ev_timer_again(w->loop, &w->shed.turn);
+    loop_timer_start(&w->loop, &w->shed.turn, SHED_TURN_MS);
     serve(w);
 }
 
 void shed_stop(struct worker *w)
 {
-    ev_timer_stop(w->loop, &w->shed.turn);
+    loop_timer_stop(&w->loop, &w->shed.turn);
 }
 
 /* ---- the engine, in the main thread ---- */

@@ -6,12 +6,12 @@
 #ifndef MQGATE_ENGINE_SHED_H
 #define MQGATE_ENGINE_SHED_H
 
-#include <ev.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/meter.h"
 #include "engine/filter.h"
+#include "engine/loop.h"
 #include "engine/why.h"
 
 struct session;
@@ -52,7 +52,7 @@ struct shed_shared {
 
 /* What one worker knows. */
 struct shed {
-    struct ev_timer   turn; /* active while it looks for sessions; data is the worker */
+    struct loop_timer turn; /* runs while it looks for sessions */
     struct shed_order order;
     struct session   *cursor; /* the next one that is looked at; NULL: the oldest */
     enum shed_rank    saw;    /* the first to go that was seen since cursor was at the oldest; SHED_RANKS: none */

@@ -89,7 +89,7 @@ static enum step hand_over(struct session *s)
     struct addr    peer = s->client;
     int            fd = client->stream.fd;
     bool           health_only = greet_trusts(s);
-    tell_left(s);
+    loop_unwatch(&s->worker->loop, &client->io);
     client->stream.fd = -1;
     session_close(s, WHY_HANDED_OVER);
     handover_send(e, fd, &peer, health_only);
@@ -145,25 +145,6 @@ enum io tell_peek(int fd, const char *ws_path, uint32_t *look_at, enum tell *tol
     return IO_OK;
 }
 
-static void on_readable(struct peek *p)
-{
-    struct session *s = CONTAINER_OF(p, struct session, peek);
-    counter_add(&s->worker->counters[WORKER_EVENTS], 1);
-    session_advance(s);
-}
-
-void tell_left(struct session *s)
-{
-    peek_leave(&s->worker->peeks, &s->peek);
-}
-
-static enum step await_more(struct session *s)
-{
-    s->peek.fd = s->side[CLIENT].stream.fd;
-    s->peek.on_readable = on_readable;
-    return peek_wait(&s->worker->peeks, &s->peek) ? STEP_WAIT : session_step_fail(s, WHY_NO_MEMORY);
-}
-
 static enum step tell_unread(struct session *s)
 {
     enum tell told;
@@ -171,7 +152,7 @@ static enum step tell_unread(struct session *s)
     case IO_OK:
         return on_told(s, told);
     case IO_WANT_READ:
-        return await_more(s);
+        return STEP_WAIT;
     case IO_EOF:
         return session_step_fail(s, WHY_CLIENT_CLOSED);
     default:

@@ -197,7 +197,7 @@ void ws_opening_done(struct session *s)
 /* Reading or writing: in ST_SERVER_HEAD read_wants stands for both. */
 static enum step wait_for_server(struct session *s, enum io io)
 {
-    s->side[SERVER].read_wants = io == IO_WANT_READ ? EV_READ : EV_WRITE;
+    session_side_unreadable(s, SERVER, io);
     return watch_waiting_client(s);
 }
 
@@ -209,7 +209,7 @@ static enum step send_request(struct session *s)
     while (opening->sent < buf_len(opening->request)) {
         size_t  n;
         enum io io = stream_write(&server->stream, slice_skip(buf_bytes(opening->request), opening->sent), &n);
-        if (io == IO_WANT_READ || io == IO_WANT_WRITE)
+        if (io == IO_WANT_READ || io == IO_WANT_WRITE || io == IO_AGAIN)
             return wait_for_server(s, io);
         if (io != IO_OK)
             return connect_try_failed(s, errno, WHY_CONNECT_FAILED);
@@ -230,7 +230,7 @@ static enum step read_answer(struct session *s)
     if (buf_room(down->buf) == 0)
         return connect_try_failed(s, EPROTO, WHY_UPGRADE_REFUSED);
     enum io io = stream_read(&server->stream, buf_end(down->buf), buf_room(down->buf), &n);
-    if (io == IO_WANT_READ || io == IO_WANT_WRITE)
+    if (io == IO_WANT_READ || io == IO_WANT_WRITE || io == IO_AGAIN)
         return wait_for_server(s, io);
     if (io != IO_OK)
         return connect_try_failed(s, io == IO_EOF ? ECONNRESET : errno, WHY_CONNECT_FAILED);

@@ -11,8 +11,8 @@
 
 struct visitor {
     struct visitor   *prev, *next; /* the worker's */
-    struct peek       peek;
-    struct ev_timer   deadline;
+    struct loop_io    io;
+    struct loop_timer deadline;
     struct worker    *worker;
     struct era       *era; /* one of those that hold it */
     struct snap_bind *bind;
@@ -32,9 +32,9 @@ void count_turned_away(struct worker *w, const struct snap_bind *bind, enum coun
 /* All but its descriptor, which comes back. */
 static int forget(struct worker *w, struct visitor *v)
 {
-    int fd = v->peek.fd;
-    peek_leave(&w->peeks, &v->peek);
-    ev_timer_stop(w->loop, &v->deadline);
+    int fd = v->io.fd;
+    loop_unwatch(&w->loop, &v->io);
+    loop_timer_stop(&w->loop, &v->deadline);
     DL_DELETE(w->visitors, v);
     w->n_visitors--;
     era_give(w, v->era);
@@ -58,12 +58,12 @@ static void hand_over(struct visitor *v)
     handover_send(w->engine, forget(w, v), &peer, health_only);
 }
 
-static void on_readable(struct peek *p)
+static void on_event(struct loop_io *io, uint32_t events)
 {
-    struct visitor *v = CONTAINER_OF(p, struct visitor, peek);
+    struct visitor *v = CONTAINER_OF(io, struct visitor, io);
     enum tell       told = TELL_NOTHING;
-    enum io         io = tell_peek(p->fd, v->bind->listener->conf->ws.path, &v->look_at, &told);
-    if (io == IO_WANT_READ)
+    (void)events;
+    if (tell_peek(io->fd, v->bind->listener->conf->ws.path, &v->look_at, &told) == IO_WANT_READ)
         return;
     if (told == TELL_HTTP)
         hand_over(v);
@@ -71,11 +71,9 @@ static void on_readable(struct peek *p)
         turn_away(v->worker, v);
 }
 
-static void on_deadline(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_deadline(struct loop_timer *timer)
 {
-    struct visitor *v = CONTAINER_OF(watcher, struct visitor, deadline);
-    (void)loop;
-    (void)revents;
+    struct visitor *v = CONTAINER_OF(timer, struct visitor, deadline);
     turn_away(v->worker, v);
 }
 
@@ -96,10 +94,10 @@ void visitor_begin(struct worker *w, struct snap_bind *bind, int fd, const struc
     v->refusal = refusal;
     DL_APPEND(w->visitors, v);
     w->n_visitors++;
-    v->peek = (struct peek){.fd = fd, .on_readable = on_readable};
-    ev_timer_init(&v->deadline, on_deadline, bind->listener->conf->timeouts.connect_packet_ms / 1e3, 0.);
-    ev_timer_start(w->loop, &v->deadline);
-    if (!peek_wait(&w->peeks, &v->peek))
+    v->io = (struct loop_io){.fn = on_event, .fd = fd};
+    v->deadline.fn = on_deadline;
+    loop_timer_start(&w->loop, &v->deadline, bind->listener->conf->timeouts.connect_packet_ms);
+    if (!loop_watch(&w->loop, &v->io, EPOLLIN | EPOLLRDHUP | EPOLLET))
         turn_away(w, v);
 }
 

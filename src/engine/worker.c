@@ -10,64 +10,41 @@
 #include "engine/shared.h"
 #include "engine/visitor.h"
 
-static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents);
-static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents);
-static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents);
-static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents);
-static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents);
-static void on_rate_again(struct ev_loop *loop, ev_timer *watcher, int revents);
-static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents);
-static void on_shrink(struct ev_loop *loop, ev_timer *watcher, int revents);
-static void on_again(struct ev_loop *loop, ev_idle *watcher, int revents);
-
-static void init_watchers(struct worker *w)
-{
-    enum { RETRY_ACCEPT_S = 1, SHRINK_MS = 100 };
-    ev_async_init(&w->mail, on_mail);
-    ev_prepare_init(&w->before_wait, on_before_wait);
-    ev_check_init(&w->after_wait, on_after_wait);
-    ev_timer_init(&w->timer, on_timer, 0., 0.);
-    ev_timer_init(&w->accept_again, on_accept_again, 0., RETRY_ACCEPT_S);
-    ev_timer_init(&w->rate_again, on_rate_again, 0., 0.);
-    ev_timer_init(&w->aging, on_aging, AGE_TURN_MS / 1e3, AGE_TURN_MS / 1e3);
-    ev_timer_init(&w->shrink, on_shrink, 0., SHRINK_MS / 1e3);
-    ev_idle_init(&w->again, on_again);
-    ev_set_priority(&w->after_wait, EV_MAXPRI); /* the clock first */
-    ev_set_priority(&w->again, EV_MAXPRI);      /* idle watchers of lower priority would wait for a quiet loop */
-    w->mail.data = w->before_wait.data = w->after_wait.data = w->timer.data = w->accept_again.data = w;
-    w->rate_again.data = w->aging.data = w->shrink.data = w->again.data = w;
-    shed_init(w);
-}
+static void on_mail(struct loop *loop);
+static void on_timer(struct loop_timer *timer);
+static void on_accept_again(struct loop_timer *timer);
+static void on_rate_again(struct loop_timer *timer);
+static void on_aging(struct loop_timer *timer);
+static void on_shrink(struct loop_timer *timer);
 
 int worker_init(struct worker *w, struct engine *engine, unsigned index, struct stats *stats)
 {
-    *w = (struct worker){
-        .engine = engine, .index = index, .timer_at_ms = UINT64_MAX, .next_id = 1, .peeks = {.epoll = -1}};
+    *w = (struct worker){.engine = engine,
+                         .index = index,
+                         .next_id = 1,
+                         .timer.fn = on_timer,
+                         .accept_again.fn = on_accept_again,
+                         .rate_again.fn = on_rate_again,
+                         .aging.fn = on_aging,
+                         .shrink.fn = on_shrink};
     w->log = (struct log){.settings = engine->settings.log, .ring = engine->settings.log_rings[index]};
     w->counters = counters_slot(stats_workers(stats), index);
     buf_pool_init(&w->bufs, BUF_CAPACITY, BUF_KEEP);
     buf_pool_init(&w->bulk, BULK_CAPACITY, 1);
     deadlines_init(&w->deadlines);
-    init_watchers(w);
+    shed_init(w);
     w->tls = tls_worker_new();
-    w->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV);
-    if (w->tls == NULL || w->loop == NULL || peeks_open(&w->peeks, w->loop) != 0) {
-        worker_fini(w);
-        return -1;
-    }
-    ev_async_start(w->loop, &w->mail); /* now, so that mail sent before the thread runs is not lost */
-    return 0;
+    if (loop_open(&w->loop, on_mail) == 0 && w->tls != NULL)
+        return 0;
+    worker_fini(w);
+    return -1;
 }
 
 void worker_fini(struct worker *w)
 {
     acceptors_close(w);
     free(w->acceptors);
-    peeks_close(&w->peeks);
-    if (w->loop != NULL) {
-        ev_async_stop(w->loop, &w->mail);
-        ev_loop_destroy(w->loop);
-    }
+    loop_close(&w->loop);
     deadlines_fini(&w->deadlines);
     buf_pool_fini(&w->bufs);
     buf_pool_fini(&w->bulk);
@@ -77,8 +54,8 @@ void worker_fini(struct worker *w)
 
 void worker_tell(struct worker *w, enum mail mail)
 {
-    atomic_fetch_or(&w->mail_bits, mail);
-    ev_async_send(w->loop, &w->mail);
+    if (atomic_fetch_or(&w->mail, mail) == 0) /* else whoever came first wakes it */
+        loop_wake(&w->loop);
 }
 
 void worker_run_again(struct worker *w, struct session *s)
@@ -88,7 +65,6 @@ void worker_run_again(struct worker *w, struct session *s)
     s->again = true;
     w->n_again++;
     DL_APPEND2(w->again_list, s, again_prev, again_next);
-    ev_idle_start(w->loop, &w->again);
 }
 
 void worker_forget_again(struct worker *w, struct session *s)
@@ -101,17 +77,13 @@ void worker_forget_again(struct worker *w, struct session *s)
 }
 
 /* Those that are not done after this queue up for the next turn. */
-static void on_again(struct ev_loop *loop, ev_idle *watcher, int revents)
+static void serve_again(struct worker *w)
 {
-    struct worker *w = watcher->data;
-    (void)revents;
     for (uint32_t n = w->n_again; n > 0 && w->again_list != NULL; n--) {
         struct session *s = w->again_list;
         worker_forget_again(w, s);
         session_advance(s);
     }
-    if (w->again_list == NULL)
-        ev_idle_stop(loop, watcher);
 }
 
 static void bury(struct worker *w)
@@ -129,10 +101,10 @@ static void stop(struct worker *w)
     struct session *s, *next;
     acceptors_stop(w);
     acceptors_close(w);
-    ev_timer_stop(w->loop, &w->accept_again);
-    ev_timer_stop(w->loop, &w->rate_again);
-    ev_timer_stop(w->loop, &w->aging);
-    ev_timer_stop(w->loop, &w->shrink);
+    loop_timer_stop(&w->loop, &w->accept_again);
+    loop_timer_stop(&w->loop, &w->rate_again);
+    loop_timer_stop(&w->loop, &w->aging);
+    loop_timer_stop(&w->loop, &w->shrink);
     shed_stop(w);
     visitors_close(w);
     DL_FOREACH_SAFE (w->sessions, s, next) {
@@ -140,7 +112,7 @@ static void stop(struct worker *w)
             shed_ask(s, WHY_SHUTDOWN); /* what can be said at once */
         session_close(s, WHY_SHUTDOWN);
     }
-    ev_break(w->loop, EVBREAK_ALL);
+    w->ends = true;
 }
 
 static void retry(struct pool_waiter *waiter)
@@ -187,18 +159,16 @@ static void each_queue(const struct worker *w, void (*fn)(const struct worker *,
         each_queue_of(w, era->snap, fn);
 }
 
-static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
+static void on_mail(struct loop *loop)
 {
-    struct worker *w = watcher->data;
-    uint32_t       mail = atomic_exchange(&w->mail_bits, 0);
-    (void)loop;
-    (void)revents;
+    struct worker *w = CONTAINER_OF(loop, struct worker, loop);
+    uint32_t       mail = atomic_exchange(&w->mail, 0);
     if (mail & MAIL_STOP) {
         stop(w);
         return;
     }
     if (mail & MAIL_PAUSE)
-        ev_break(w->loop, EVBREAK_ALL);
+        w->ends = true;
     if (mail & MAIL_CHANGE)
         worker_go_over(w, atomic_exchange(&w->change, NULL));
     if (mail & MAIL_SERVERS)
@@ -215,25 +185,21 @@ static void on_mail(struct ev_loop *loop, ev_async *watcher, int revents)
         shed_take_order(w);
 }
 
-static void on_accept_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_accept_again(struct loop_timer *timer)
 {
-    (void)loop;
-    (void)revents;
-    acceptors_resume(watcher->data, PAUSE_FDS);
+    acceptors_resume(CONTAINER_OF(timer, struct worker, accept_again), PAUSE_FDS);
 }
 
-static void on_rate_again(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_rate_again(struct loop_timer *timer)
 {
-    (void)loop;
-    (void)revents;
-    acceptors_start(watcher->data);
+    acceptors_start(CONTAINER_OF(timer, struct worker, rate_again));
 }
 
-static void on_aging(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_aging(struct loop_timer *timer)
 {
-    (void)loop;
-    (void)revents;
-    age_serve(watcher->data);
+    struct worker *w = CONTAINER_OF(timer, struct worker, aging);
+    loop_timer_start(&w->loop, timer, AGE_TURN_MS);
+    age_serve(w);
 }
 
 enum { STORM = 64 }; /* handshakes at once */
@@ -261,25 +227,19 @@ static bool has_spare_memory(const struct worker *w)
 }
 
 /* Many sessions have been busy, or have begun, at once. */
-static void on_shrink(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_shrink(struct loop_timer *timer)
 {
-    struct worker *w = watcher->data;
-    (void)revents;
+    struct worker *w = CONTAINER_OF(timer, struct worker, shrink);
     buf_pool_shrink(&w->bufs);
     buf_pool_shrink(&w->bulk);
     tls_worker_shrink(w->tls);
     trim_heap(w);
-    if (!has_spare_memory(w))
-        ev_timer_stop(loop, watcher);
 }
 
-static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
+static void on_timer(struct loop_timer *timer)
 {
-    struct worker   *w = watcher->data;
+    struct worker   *w = CONTAINER_OF(timer, struct worker, timer);
     struct deadline *due;
-    (void)loop;
-    (void)revents;
-    w->timer_at_ms = UINT64_MAX;
     while ((due = deadlines_take_due(&w->deadlines, w->now_ms)) != NULL)
         session_timed_out(CONTAINER_OF(due, struct session, deadline));
     turns_serve(w);
@@ -290,49 +250,30 @@ static void set_timer(struct worker *w)
 {
     uint64_t next = deadlines_next(&w->deadlines), turn = turns_next_ms(w);
     next = turn < next ? turn : next;
-    if (next >= w->timer_at_ms)
-        return;
-    ev_timer_stop(w->loop, &w->timer);
-    double after_s = next > w->now_ms ? (double)(next - w->now_ms) / 1e3 : 0.;
-    ev_timer_set(&w->timer, after_s, 0.);
-    ev_timer_start(w->loop, &w->timer);
-    w->timer_at_ms = next;
+    if (next != UINT64_MAX && (w->timer.at_ms == 0 || next < w->timer.at_ms))
+        loop_timer_start(&w->loop, &w->timer, next > w->now_ms ? next - w->now_ms : 0);
 }
 
-static void on_before_wait(struct ev_loop *loop, ev_prepare *watcher, int revents)
+static void before_wait(struct worker *w)
 {
-    struct worker *w = watcher->data;
-    (void)loop;
-    (void)revents;
+    enum { SHRINK_MS = 100 };
     bury(w);
     set_timer(w);
-    if (has_spare_memory(w) && !ev_is_active(&w->shrink))
-        ev_timer_again(w->loop, &w->shrink);
-}
-
-static void on_after_wait(struct ev_loop *loop, ev_check *watcher, int revents)
-{
-    struct worker *w = watcher->data;
-    (void)loop;
-    (void)revents;
-    w->now_ms = clock_mono_ms();
-    counter_add(&w->counters[WORKER_TURNS], 1);
+    if (w->shrink.at_ms == 0 && has_spare_memory(w))
+        loop_timer_start(&w->loop, &w->shrink, SHRINK_MS);
 }
 
 void *worker_run(void *arg)
 {
     struct worker *w = arg;
-    w->now_ms = clock_mono_ms();
-    w->timer_at_ms = UINT64_MAX;
-    if (w->again_list != NULL)
-        ev_idle_start(w->loop, &w->again);
-    ev_prepare_start(w->loop, &w->before_wait);
-    ev_check_start(w->loop, &w->after_wait);
-    ev_run(w->loop, 0);
+    w->now_ms = w->loop.now_ms = clock_mono_ms();
+    for (w->ends = false; !w->ends; serve_again(w)) {
+        before_wait(w);
+        loop_wait(&w->loop, w->again_list != NULL);
+        w->now_ms = w->loop.now_ms;
+        counter_add(&w->counters[WORKER_TURNS], 1);
+        loop_serve(&w->loop);
+    }
     bury(w);
-    ev_timer_stop(w->loop, &w->timer);
-    ev_prepare_stop(w->loop, &w->before_wait);
-    ev_check_stop(w->loop, &w->after_wait);
-    ev_idle_stop(w->loop, &w->again);
     return NULL;
 }

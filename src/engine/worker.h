@@ -2,14 +2,13 @@
 #ifndef MQGATE_ENGINE_WORKER_H
 #define MQGATE_ENGINE_WORKER_H
 
-#include <ev.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 #include "engine/deadline.h"
-#include "engine/peeks.h"
+#include "engine/loop.h"
 #include "engine/refusals.h"
 #include "engine/session.h"
 #include "engine/shed.h"
@@ -42,11 +41,12 @@ struct era {
 
 /* One listening socket. */
 struct acceptor {
-    struct ev_io      io;
+    struct loop_io    io;
     struct worker    *worker;
     struct snap_bind *bind;
-    int               fd;     /* owned; -1: stopped for good */
-    bool              paused; /* bound, but not listening */
+    int               fd;       /* owned; -1: stopped for good */
+    bool              paused;   /* bound, but not listening */
+    uint32_t          n_filled; /* how often in a row there were as many in its queue as were to be taken */
 };
 
 /* Why a worker does not accept for the moment. */
@@ -57,7 +57,7 @@ struct worker {
     struct engine   *engine;
     unsigned         index;
     pthread_t        thread;
-    struct ev_loop  *loop;
+    struct loop      loop;
     struct log       log;
     struct era      *era;       /* in force: that of new sessions; NULL before the first */
     struct era      *eras;      /* it, and those that sessions are still of; owned */
@@ -74,7 +74,6 @@ struct worker {
     struct session    *cursor;     /* the next one that the inquiry looks at */
     struct session    *age_cursor; /* the next one whose age is looked at; NULL: the oldest */
     struct shed        shed;
-    struct peeks       peeks;
     struct visitor    *visitors; /* oldest first */
     uint32_t           n_visitors;
     struct refusals    refusals;
@@ -89,17 +88,13 @@ struct worker {
 
     enum accept_pause paused;
     uint64_t          fds_warned_ms; /* when running out of descriptors was last logged; 0: never */
-    uint64_t          timer_at_ms;   /* what the timer is set to; UINT64_MAX: not running */
-    struct ev_async   mail;
-    struct ev_prepare before_wait;
-    struct ev_check   after_wait;
-    struct ev_timer   timer;
-    struct ev_timer   accept_again;
-    struct ev_timer   rate_again;
-    struct ev_timer   aging;
-    struct ev_timer   shrink; /* runs while there is memory to spare */
-    struct ev_idle    again;
-    _Atomic uint32_t  mail_bits;
+    struct loop_timer timer;         /* for deadlines and turns: never later than the next of them */
+    struct loop_timer accept_again;
+    struct loop_timer rate_again;
+    struct loop_timer aging;
+    struct loop_timer shrink; /* runs while there is memory to spare */
+    bool              ends;   /* the thread, with this turn */
+    _Atomic uint32_t  mail;   /* bits */
 
     _Atomic(struct worker_change *) change;  /* what it is to go over to; the worker takes it out */
     _Atomic(struct inquiry *)       inquiry; /* what it has been asked; the same */

@@ -142,8 +142,8 @@ static void stalled(struct probe *p, enum io why)
     enum probe_status broken = blame(p, PROBE_L4CON, PROBE_L6RSP, PROBE_L7RSP);
     switch (why) {
     case IO_OK:
-    case IO_AGAIN: /* a client's stream says that never */
         break;
+    case IO_AGAIN:
     case IO_WANT_READ:
         watch(p, EV_READ);
         break;

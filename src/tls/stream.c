@@ -69,7 +69,7 @@ static enum io session_outcome(struct tls_session *t, int ret)
 {
     switch (SSL_get_error(t->ssl, ret)) {
     case SSL_ERROR_WANT_READ:
-        return IO_WANT_READ;
+        return t->wire.receives_left > 0 ? IO_WANT_READ : IO_AGAIN;
     case SSL_ERROR_WANT_WRITE:
         return IO_WANT_WRITE;
     case SSL_ERROR_ZERO_RETURN:
