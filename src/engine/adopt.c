@@ -127,7 +127,8 @@ static void put_text(char *to, struct slice text)
 static bool adopt_mqtt(struct session *s, const struct mqtt_image *from)
 {
     size_t             id_size = from->client_id.len + 1, user_size = from->has_user ? from->user.len + 1 : 0;
-    struct mqtt_facts *mqtt = calloc(1, sizeof *mqtt + id_size + user_size);
+    const size_t       size = sizeof(struct mqtt_facts) + id_size + user_size;
+    struct mqtt_facts *mqtt = size > SLAB_MAX ? NULL : slab_take(&s->worker->slab, size);
     if (mqtt == NULL)
         return false;
     s->mqtt = mqtt;
@@ -390,7 +391,7 @@ static void end(struct session *s)
 
 static struct session *session_new(struct worker *w, const struct session_image *from, struct snap_listener *listener)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct session *s = slab_take(&w->slab, sizeof *s);
     if (s == NULL)
         return NULL;
     s->worker = w;

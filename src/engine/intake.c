@@ -3,6 +3,7 @@
 #include "engine/mqtt.h"
 #include "engine/ws.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "engine/count.h"
@@ -99,11 +100,13 @@ static void put_name(char *at, struct slice name)
     at[shown_len(name)] = '\0';
 }
 
-static struct mqtt_facts *facts_new(const struct mqtt_connect *connect, size_t connect_len, bool show_user)
+static_assert(sizeof(struct mqtt_facts) + 2 * (MQTT_NAME_SHOWN + 1) <= SLAB_MAX, "the slab has no room for it");
+
+static struct mqtt_facts *facts_new(struct worker *w, const struct mqtt_connect *connect, size_t connect_len)
 {
-    bool               has_user = show_user && connect->has_user;
-    size_t             id_size = shown_len(connect->client_id) + 1;
-    struct mqtt_facts *facts = calloc(1, sizeof *facts + id_size + (has_user ? shown_len(connect->user) + 1 : 0));
+    bool   has_user = w->era->snap->conf->global.log.identity && connect->has_user;
+    size_t id_size = shown_len(connect->client_id) + 1, user_size = has_user ? shown_len(connect->user) + 1 : 0;
+    struct mqtt_facts *facts = slab_take(&w->slab, sizeof *facts + id_size + user_size);
     if (facts == NULL)
         return NULL;
     facts->version = connect->version;
@@ -126,7 +129,7 @@ static enum step let_in(struct session *s, const struct mqtt_connect *connect, s
         return session_refuse(s, WHY_VERSION, connect->version);
     if (conf->require_client_id && connect->client_id.len == 0)
         return session_refuse(s, WHY_CLIENT_ID, connect->version);
-    s->mqtt = facts_new(connect, connect_len, s->worker->era->snap->conf->global.log.identity);
+    s->mqtt = facts_new(s->worker, connect, connect_len);
     if (s->mqtt == NULL)
         return session_step_fail(s, WHY_NO_MEMORY);
     if (s->ws != NULL) { /* the server gets it in its frames */

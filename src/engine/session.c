@@ -336,7 +336,7 @@ static void give_up_begin(struct worker *w, const struct snap_bind *bind, int fd
 
 void session_begin(struct worker *w, struct snap_bind *bind, int fd, const struct addr *peer, uint32_t source)
 {
-    struct session *s = calloc(1, sizeof *s);
+    struct session *s = slab_take(&w->slab, sizeof *s);
     if (s == NULL) {
         give_up_begin(w, bind, fd, source);
         return;
@@ -585,9 +585,9 @@ void session_close(struct session *s, enum why why)
 void session_free(struct session *s)
 {
     free(s->via);
-    free(s->mqtt);
+    slab_give(s->mqtt);
     free(s->ws);
     free(s->early);
     era_give(s->worker, s->era);
-    free(s);
+    slab_give(s);
 }

@@ -29,6 +29,7 @@ int worker_init(struct worker *w, struct engine *engine, unsigned index, struct 
                          .shrink.fn = on_shrink};
     w->log = (struct log){.settings = engine->settings.log, .ring = engine->settings.log_rings[index]};
     w->counters = counters_slot(stats_workers(stats), index);
+    slab_init(&w->slab);
     buf_pool_init(&w->bufs, BUF_CAPACITY, BUF_KEEP);
     buf_pool_init(&w->bulk, BULK_CAPACITY, 1);
     deadlines_init(&w->deadlines);
@@ -46,6 +47,7 @@ void worker_fini(struct worker *w)
     free(w->acceptors);
     loop_close(&w->loop);
     deadlines_fini(&w->deadlines);
+    slab_fini(&w->slab);
     buf_pool_fini(&w->bufs);
     buf_pool_fini(&w->bulk);
     tls_worker_free(w->tls);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
+#include "base/slab.h"
 #include "base/log.h"
 #include "engine/deadline.h"
 #include "engine/loop.h"
@@ -65,6 +66,7 @@ struct worker {
     size_t           n_acceptors;
     counter         *counters; /* enum worker_counter, this worker's slot */
 
+    struct slab        slab; /* of sessions, and of what they know of MQTT */
     struct buf_pool    bufs;
     struct buf_pool    bulk; /* larger ones, a few, for streams of which much comes at a time */
     struct tls_worker *tls;  /* of detached streams; owned */

@@ -250,12 +250,12 @@ bool stream_adopt(struct stream *s, int fd, const struct stream_image *image, st
     *s = stream_plain(fd);
     if (!image->is_tls)
         return image->version == 0;
-    struct tls_session *t = calloc(1, sizeof *t);
+    struct tls_session *t = slab_take(&worker->slab, sizeof *t);
     struct detached    *d = t == NULL ? NULL : adopt_facts(image, worker);
     if (d == NULL || !adopt_record(image, &d->record) || !adopt_boxes(image, d) ||
         !wire_init(&t->wire, fd, slice_of(NULL, 0))) {
         detached_free(d);
-        free(t);
+        slab_give(t);
         return false;
     }
     t->detached = d;

@@ -18,6 +18,7 @@ struct tls_worker *tls_worker_new(void)
     struct tls_worker *worker = calloc(1, sizeof *worker);
     if (worker == NULL)
         return NULL;
+    slab_init(&worker->slab);
     buf_pool_init(&worker->boxes, RECORD_LEN_MAX, BUF_KEEP);
     buf_pool_init(&worker->bulk, BULK_LEN_MAX, 1);
     worker->aead = aead_new();
@@ -31,6 +32,7 @@ void tls_worker_free(struct tls_worker *worker)
 {
     if (worker == NULL)
         return;
+    slab_fini(&worker->slab);
     buf_pool_fini(&worker->boxes);
     buf_pool_fini(&worker->bulk);
     aead_free(worker->aead);
@@ -50,6 +52,9 @@ void tls_worker_shrink(struct tls_worker *worker)
 
 /* ---- facts ---- */
 
+static_assert(sizeof(struct detached) + 3 * TLS_NAME_MAX + 2 * 32 + 64 <= SLAB_MAX,
+              "the slab has no room for all texts");
+
 struct detached *detached_new(struct tls_worker *worker, const struct tls_facts *facts)
 {
     const char *const texts[KEPT_TEXTS] = {[KEPT_CIPHER] = facts->cipher,
@@ -61,7 +66,7 @@ struct detached *detached_new(struct tls_worker *worker, const struct tls_facts 
     size_t            len = 0;
     for (int i = 0; i < KEPT_TEXTS; i++)
         len += strlen(texts[i]) + 1;
-    struct detached *d = malloc(sizeof *d + len);
+    struct detached *d = slab_take(&worker->slab, sizeof *d + len);
     if (d == NULL)
         return NULL;
     *d = (struct detached){.worker = worker,
@@ -105,7 +110,7 @@ void detached_free(struct detached *d)
     buf_give(d->in);
     buf_give(d->out);
     record_fini(&d->record, d->worker->aead);
-    free(d);
+    slab_give(d);
 }
 
 /* ---- out ---- */

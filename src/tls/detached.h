@@ -4,6 +4,7 @@
 #define MQGATE_TLS_DETACHED_H
 
 #include "base/buf.h"
+#include "base/slab.h"
 #include "tls/record.h"
 #include "tls/session.h"
 
@@ -13,6 +14,7 @@ enum { BULK_LENT_MAX = 8 }; /* streams beyond that, or behind slow receivers, ha
 /* What the detached streams of one thread share. */
 struct tls_worker {
     struct aead    *aead;  /* owned */
+    struct slab     slab;  /* of struct detached, and of their struct tls_session */
     struct buf_pool boxes; /* of RECORD_LEN_MAX bytes */
     struct buf_pool bulk;  /* of BULK_LEN_MAX bytes, a few, for streams of which much comes at a time */
 };

@@ -177,8 +177,16 @@ enum tls_carrier stream_detach(struct stream *s, struct tls_worker *worker)
     struct tls_session *t = s->tls;
     if (t->handover == NULL)
         return TLS_KEPT_OPTION;
-    enum tls_carrier carrier = detach(t, worker);
+    struct tls_session *lasting = slab_take(&worker->slab, sizeof *lasting);
+    enum tls_carrier    carrier = lasting == NULL ? TLS_KEPT_MEMORY : detach(t, worker);
     handover_end(t);
     ERR_clear_error();
+    if (carrier != TLS_DETACHED) {
+        slab_give(lasting);
+        return carrier;
+    }
+    *lasting = *t;
+    s->tls = lasting;
+    free(t);
     return carrier;
 }

@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include "base/addr.h"
+#include "base/slab.h"
 #include "tls/certificate.h"
 #include "tls/live.h"
 #include "tls/names.h"
@@ -103,11 +104,15 @@ static bool session_ready(struct tls_session *t, enum io *how)
 
 static void session_free(struct tls_session *t)
 {
+    const bool was_moved = t->detached != NULL;
     handover_end(t);
     detached_free(t->detached);
     SSL_free(t->ssl);
     wire_fini(&t->wire);
-    free(t);
+    if (was_moved)
+        slab_give(t);
+    else
+        free(t);
 }
 
 static struct tls_session *session_new(SSL_CTX *ctx, const BIO_METHOD *method, int fd, struct slice seen)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/logline.h"
+#include "base/slab.h"
 #include "base/text.h"
 #include "support/unit.h"
 #include "unit/base/suites.h"
@@ -195,6 +196,74 @@ static int shrink_all(struct buf_pool *pool)
         buf_pool_shrink(pool);
     return calls;
 }
+
+START_TEST(objects_of_any_size_are_zeroed_and_apart)
+{
+    struct slab slab;
+    uint8_t    *at[SLAB_MAX + 1];
+    slab_init(&slab);
+    for (size_t size = 1; size <= SLAB_MAX; size++) {
+        at[size] = slab_take(&slab, size);
+        ck_assert_ptr_nonnull(at[size]);
+        ck_assert_uint_eq((uintptr_t)at[size] % SLAB_STEP, 0);
+        for (size_t i = 0; i < size; i++)
+            ck_assert_uint_eq(at[size][i], 0);
+        memset(at[size], (int)(size % 251), size);
+    }
+    for (size_t size = 1; size <= SLAB_MAX; size++) {
+        for (size_t i = 0; i < size; i++)
+            ck_assert_uint_eq(at[size][i], size % 251);
+        slab_give(at[size]);
+    }
+    slab_give(NULL);
+    slab_fini(&slab);
+}
+END_TEST
+
+START_TEST(places_are_used_again_and_are_zeroed_again)
+{
+    enum { N = 500 };
+    struct slab slab;
+    uint8_t    *at[N];
+    slab_init(&slab);
+    for (int turn = 0; turn < 20; turn++) {
+        for (size_t i = 0; i < N; i++) {
+            if (turn > 0 && (i * 7 + (size_t)turn) % 3 != 0)
+                continue;
+            if (turn > 0)
+                slab_give(at[i]);
+            at[i] = slab_take(&slab, 300);
+            ck_assert_ptr_nonnull(at[i]);
+            for (size_t k = 0; k < 300; k++)
+                ck_assert_uint_eq(at[i][k], 0);
+            memset(at[i], 0xff, 300);
+        }
+        ck_assert_uint_eq(slab.n, N);
+    }
+    for (size_t i = 0; i < N; i++)
+        slab_give(at[i]);
+    slab_fini(&slab);
+}
+END_TEST
+
+START_TEST(the_memory_of_many_objects_goes_back_to_the_system)
+{
+    enum { N = 20000, SIZE = 500 };
+    struct slab  slab;
+    static void *at[N];
+    slab_init(&slab);
+    const size_t before = resident_bytes();
+    for (size_t i = 0; i < N; i++) {
+        at[i] = slab_take(&slab, SIZE);
+        ck_assert_ptr_nonnull(at[i]);
+    }
+    ck_assert_uint_ge(resident_bytes(), before + N * SIZE);
+    for (size_t i = 0; i < N; i++)
+        slab_give(at[i]);
+    ck_assert_uint_lt(resident_bytes(), before + N * SIZE / 2); /* a sanitizer keeps a shadow of it */
+    slab_fini(&slab);
+}
+END_TEST
 
 START_TEST(the_memory_of_many_busy_buffers_goes_back_to_the_system)
 {
@@ -494,6 +563,9 @@ int main(void)
     tcase_add_test(tc, what_is_no_network_is_refused);
     tcase_add_test(tc, a_buffer_gives_back_what_was_put_in);
     tcase_add_test(tc, only_an_empty_buffer_is_given_back_as_one);
+    tcase_add_test(tc, objects_of_any_size_are_zeroed_and_apart);
+    tcase_add_test(tc, places_are_used_again_and_are_zeroed_again);
+    tcase_add_test(tc, the_memory_of_many_objects_goes_back_to_the_system);
     tcase_add_test(tc, the_memory_of_many_busy_buffers_goes_back_to_the_system);
     tcase_add_test(tc, the_memory_between_buffers_that_stay_busy_goes_back_too);
     tcase_add_test(tc, buffers_that_were_needed_since_the_last_time_are_kept);
