@@ -6,19 +6,24 @@
 #include <string.h>
 
 enum { OPEN, SEAL, WAYS };
-enum { CONTEXTS_A_WAY = 4 }; /* per cipher: busy connections that keep their key scheduled */
 
 struct context {
     EVP_CIPHER_CTX *evp;    /* NULL: not needed so far; owned */
     uint64_t        key_id; /* 0: has none */
 };
 
+/* A key without a context gets the one that was given away longest ago. */
+struct contexts {
+    struct context at[AEAD_CONTEXTS];
+    uint32_t       next;
+};
+
 struct aead {
     /* Looked up once; OpenSSL's own lookup takes a lock. NULL: it lacks the cipher, and so no handshake ends with it.
      * Owned. */
-    EVP_CIPHER    *ciphers[AEAD_CIPHERS];
-    uint64_t       last_id;
-    struct context contexts[AEAD_CIPHERS][WAYS][CONTEXTS_A_WAY];
+    EVP_CIPHER     *ciphers[AEAD_CIPHERS];
+    uint64_t        last_id;
+    struct contexts contexts[AEAD_CIPHERS][WAYS];
 };
 
 static const struct {
@@ -50,16 +55,21 @@ void aead_free(struct aead *aead)
         return;
     for (int i = 0; i < AEAD_CIPHERS; i++) {
         for (int way = 0; way < WAYS; way++)
-            for (int n = 0; n < CONTEXTS_A_WAY; n++)
-                EVP_CIPHER_CTX_free(aead->contexts[i][way][n].evp); /* wipes the key */
+            for (int n = 0; n < AEAD_CONTEXTS; n++)
+                EVP_CIPHER_CTX_free(aead->contexts[i][way].at[n].evp); /* wipes the key */
         EVP_CIPHER_free(aead->ciphers[i]);
     }
     free(aead);
 }
 
-static struct context *context_of(struct aead *aead, enum aead_cipher cipher, int way, uint64_t key_id)
+static struct context *context_of(struct aead *aead, struct aead_key *key, enum aead_cipher cipher, int way)
 {
-    return &aead->contexts[cipher][way][key_id % CONTEXTS_A_WAY];
+    struct contexts *all = &aead->contexts[cipher][way];
+    if (key->id == 0)
+        key->id = ++aead->last_id;
+    if (all->at[key->slot].key_id != key->id)
+        key->slot = all->next++ % AEAD_CONTEXTS;
+    return &all->at[key->slot];
 }
 
 /* Given a cipher, even the one that it has, OpenSSL begins with a new context of its own. */
@@ -71,9 +81,7 @@ static const EVP_CIPHER *cipher_for(const struct aead *aead, const EVP_CIPHER_CT
 /* A context with this key and nonce; NULL when memory is out. */
 static EVP_CIPHER_CTX *context_for(struct aead *aead, struct aead_key *key, const struct aead_frame *frame, int way)
 {
-    if (key->id == 0)
-        key->id = ++aead->last_id;
-    struct context *c = context_of(aead, frame->cipher, way, key->id);
+    struct context *c = context_of(aead, key, frame->cipher, way);
     if (c->evp == NULL && (c->evp = EVP_CIPHER_CTX_new()) == NULL)
         return NULL;
     bool has_key = c->key_id == key->id;
@@ -126,7 +134,7 @@ void aead_forget(struct aead *aead, struct aead_key *key)
 {
     for (int i = 0; i < AEAD_CIPHERS && key->id != 0; i++) {
         for (int way = 0; way < WAYS; way++) {
-            struct context *c = context_of(aead, (enum aead_cipher)i, way, key->id);
+            struct context *c = &aead->contexts[i][way].at[key->slot];
             if (c->key_id != key->id)
                 continue;
             (void)EVP_CIPHER_CTX_reset(c->evp); /* wipes it */

@@ -15,9 +15,13 @@ enum aead_cipher { AEAD_AES_128_GCM, AEAD_AES_256_GCM, AEAD_CHACHA20_POLY1305, A
 
 enum { AEAD_KEY_MAX = 32, AEAD_NONCE_LEN = 12, AEAD_TAG_LEN = 16 }; /* bytes */
 
+/* Keys that have a context, of each cipher and each of opening and sealing: about 1 KB each, once they are used. */
+enum { AEAD_CONTEXTS = 512 };
+
 /* Of one direction of one connection. */
 struct aead_key {
-    uint64_t id; /* of the thread's contexts; 0: not used yet, or not here */
+    uint64_t id;   /* of the thread's contexts; 0: not used yet, or not here */
+    uint32_t slot; /* of the context that it had last */
     uint8_t  bytes[AEAD_KEY_MAX];
 };
 
