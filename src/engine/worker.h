@@ -6,8 +6,8 @@
 #include <stdatomic.h>
 
 #include "base/buf.h"
-#include "base/slab.h"
 #include "base/log.h"
+#include "base/slab.h"
 #include "engine/deadline.h"
 #include "engine/loop.h"
 #include "engine/refusals.h"
