@@ -349,6 +349,8 @@ static void go_on_as_it_was(struct session *s, const struct session_image *from)
 {
     s->side[CLIENT].readable = stream_has_pending(&s->side[CLIENT].stream);
     s->state = state_named(from->state);
+    if (s->state == ST_TELL)
+        s->look_at = 1; /* the socket may be told to await more, which goes with the look */
     set_deadline(s, from->left_ms);
     worker_run_again(s->worker, s);
 }

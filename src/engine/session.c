@@ -200,7 +200,7 @@ static bool watch(struct session *s, int which)
     if (d->stream.fd < 0)
         return true;
     bool     is_full = d->read_wants == EPOLLOUT || (!d->writable && d->write_wants == EPOLLOUT);
-    uint32_t events = EPOLLIN | EPOLLRDHUP | (uint32_t)EPOLLET | (is_full ? EPOLLOUT : 0) | d->io.events;
+    uint32_t events = EPOLLIN | EPOLLPRI | EPOLLRDHUP | (uint32_t)EPOLLET | (is_full ? EPOLLOUT : 0) | d->io.events;
     return events == d->io.events || loop_watch(&s->worker->loop, &d->io, events);
 }
 
@@ -244,6 +244,7 @@ static void on_side_event(struct session *s, int which, uint32_t events)
     if ((events & (EPOLLOUT | over)) != 0)
         ready |= EPOLLOUT;
     counter_add(&s->worker->counters[WORKER_EVENTS], 1);
+    d->urgent |= (events & EPOLLPRI) != 0;
     d->ended |= (events & (EPOLLRDHUP | EPOLLHUP)) != 0;
     d->readable |= (ready & d->read_wants) != 0;
     d->writable |= (ready & d->write_wants) != 0;
@@ -274,14 +275,20 @@ void session_side_reset(struct side *d, int fd)
     d->stream = stream_plain(fd);
     d->read_wants = EPOLLIN;
     d->write_wants = EPOLLOUT;
-    d->readable = d->ended = false;
+    d->readable = d->ended = d->urgent = false;
     d->writable = true;
+}
+
+/* Of which no event will tell: its end, or what stands behind an urgent mark, before which a read ends. */
+static bool has_more(const struct side *d)
+{
+    return d->ended || (d->urgent && sock_pending(d->stream.fd) != SOCK_NOTHING);
 }
 
 void session_side_unreadable(struct session *s, int which, enum io io)
 {
     struct side *d = &s->side[which];
-    d->readable = io == IO_AGAIN || (io == IO_WANT_READ && d->ended);
+    d->readable = io == IO_AGAIN || (io == IO_WANT_READ && has_more(d));
     d->read_wants = io == IO_WANT_WRITE ? EPOLLOUT : EPOLLIN;
     if (d->readable)
         worker_run_again(s->worker, s);

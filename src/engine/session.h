@@ -56,7 +56,8 @@ struct side {
     uint8_t        write_wants;
     bool           readable; /* as far as is known */
     bool           writable;
-    bool           ended; /* its end has come: behind what is to be read nothing will make an event any more */
+    bool           urgent; /* urgent data has come: a read may end before it, and the socket is not empty */
+    bool           ended;  /* its end has come: behind what is to be read nothing will make an event any more */
 };
 
 /* Bytes going one way. */
@@ -180,7 +181,7 @@ void session_side_init(struct session *s, int which, int fd);
 /* A new plain connection on this side; nothing is known of it but that it may be written to. fd -1: none. */
 void session_side_reset(struct side *d, int fd);
 /* This side has no more to read, or takes no more, until the event that io, IO_WANT_READ or IO_WANT_WRITE, asks for;
- * after a read that said IO_AGAIN, or before an end that no event will tell of again, until the session's next turn. */
+ * after a read that said IO_AGAIN, or before what no event will tell of again, until the session's next turn. */
 void session_side_unreadable(struct session *s, int which, enum io io);
 void session_side_unwritable(struct side *d, enum io io);
 /* The bytes in hand are gone. */

@@ -247,6 +247,7 @@ static enum step answered(struct session *s, const struct http1_head *head, size
     buf_consume(down->buf, (uint32_t)head_len);
     buf_give_empty(&down->buf);
     ws_opening_done(s);
+    s->side[SERVER].read_wants = EPOLLIN;
     return connect_done(s);
 }
 

@@ -204,10 +204,11 @@ static void on_aging(struct loop_timer *timer)
     age_serve(w);
 }
 
-enum { STORM = 64 }; /* handshakes at once */
+enum { STORM = 64 };          /* handshakes at once */
+enum { MANY_CONTEXTS = 256 }; /* about as many KB */
 
-/* A storm of handshakes leaves the heap full of what OpenSSL had for them, which malloc() would keep: what lives on
- * lies among it. */
+/* A storm of handshakes, or of TLS traffic, leaves the heap full of what OpenSSL had for them, which malloc() would
+ * keep: what lives on lies among it. */
 static bool was_stormed(const struct worker *w)
 {
     return w->most_handshakes >= STORM;
@@ -216,10 +217,13 @@ static bool was_stormed(const struct worker *w)
 /* Once the storm is over. */
 static void trim_heap(struct worker *w)
 {
-    if (!was_stormed(w) || w->n_handshakes > STORM / 8)
+    const bool is_over = was_stormed(w) && w->n_handshakes <= STORM / 8;
+    if (!is_over && w->n_contexts_freed < MANY_CONTEXTS)
         return;
     (void)malloc_trim(0);
-    w->most_handshakes = w->n_handshakes;
+    w->n_contexts_freed = 0;
+    if (is_over)
+        w->most_handshakes = w->n_handshakes;
 }
 
 static bool has_spare_memory(const struct worker *w)
@@ -234,7 +238,7 @@ static void on_shrink(struct loop_timer *timer)
     struct worker *w = CONTAINER_OF(timer, struct worker, shrink);
     buf_pool_shrink(&w->bufs);
     buf_pool_shrink(&w->bulk);
-    tls_worker_shrink(w->tls);
+    w->n_contexts_freed += tls_worker_shrink(w->tls);
     trim_heap(w);
 }
 

@@ -81,10 +81,11 @@ struct worker {
     struct refusals    refusals;
     struct session    *again_list; /* those with bytes left when their share of a turn was used up */
     uint32_t           n_again;
-    struct pace_lane  *lanes;           /* where sessions wait for their turn */
-    uint32_t           n_handshakes;    /* sessions that are in one with their client, */
-    uint32_t           most_handshakes; /* and the most of them since the heap was last trimmed */
-    uint64_t           now_ms;          /* of this loop turn */
+    struct pace_lane  *lanes;            /* where sessions wait for their turn */
+    uint32_t           n_handshakes;     /* sessions that are in one with their client, */
+    uint32_t           most_handshakes;  /* and the most of them since the heap was last trimmed */
+    size_t             n_contexts_freed; /* of ciphers, since then */
+    uint64_t           now_ms;           /* of this loop turn */
     uint64_t           next_id;
     uint32_t           next_source; /* turns through 127.0.0.0/8 */
 

@@ -8,14 +8,16 @@
 enum { OPEN, SEAL, WAYS };
 
 struct context {
-    EVP_CIPHER_CTX *evp;    /* NULL: not needed so far; owned */
+    EVP_CIPHER_CTX *evp;    /* NULL: not needed now; owned */
     uint64_t        key_id; /* 0: has none */
+    unsigned        age;    /* calls of aead_age() since it was used */
 };
 
 /* A key without a context gets the one that was given away longest ago. */
 struct contexts {
     struct context at[AEAD_CONTEXTS];
     uint32_t       next;
+    uint32_t       n; /* that have an evp */
 };
 
 struct aead {
@@ -82,8 +84,13 @@ static const EVP_CIPHER *cipher_for(const struct aead *aead, const EVP_CIPHER_CT
 static EVP_CIPHER_CTX *context_for(struct aead *aead, struct aead_key *key, const struct aead_frame *frame, int way)
 {
     struct context *c = context_of(aead, key, frame->cipher, way);
-    if (c->evp == NULL && (c->evp = EVP_CIPHER_CTX_new()) == NULL)
-        return NULL;
+    if (c->evp == NULL) {
+        c->evp = EVP_CIPHER_CTX_new();
+        if (c->evp == NULL)
+            return NULL;
+        aead->contexts[frame->cipher][way].n++;
+    }
+    c->age = 0;
     bool has_key = c->key_id == key->id;
     c->key_id = 0;
     if (EVP_CipherInit_ex(c->evp, cipher_for(aead, c->evp, frame->cipher), NULL, has_key ? NULL : key->bytes,
@@ -142,4 +149,37 @@ void aead_forget(struct aead *aead, struct aead_key *key)
         }
     }
     key->id = 0;
+}
+
+static size_t age_all(struct contexts *all)
+{
+    const uint32_t before = all->n;
+    for (struct context *c = all->at; all->n > 0 && c < all->at + AEAD_CONTEXTS; c++) {
+        if (c->evp == NULL || c->age++ < AEAD_AGES)
+            continue;
+        EVP_CIPHER_CTX_free(c->evp); /* wipes the key */
+        *c = (struct context){.evp = NULL};
+        all->n--;
+    }
+    return before - all->n;
+}
+
+size_t aead_age(struct aead *aead)
+{
+    size_t n = 0;
+    for (int i = 0; i < AEAD_CIPHERS; i++) {
+        for (int way = 0; way < WAYS; way++)
+            n += age_all(&aead->contexts[i][way]);
+    }
+    return n;
+}
+
+bool aead_has_contexts(const struct aead *aead)
+{
+    uint32_t n = 0;
+    for (int i = 0; i < AEAD_CIPHERS; i++) {
+        for (int way = 0; way < WAYS; way++)
+            n += aead->contexts[i][way].n;
+    }
+    return n > 0;
 }

@@ -15,7 +15,7 @@ enum aead_cipher { AEAD_AES_128_GCM, AEAD_AES_256_GCM, AEAD_CHACHA20_POLY1305, A
 
 enum { AEAD_KEY_MAX = 32, AEAD_NONCE_LEN = 12, AEAD_TAG_LEN = 16 }; /* bytes */
 
-/* Keys that have a context, of each cipher and each of opening and sealing: about 1 KB each, once they are used. */
+/* Keys that have a context, of each cipher and each of opening and sealing: about 1 KB each, while they are used. */
 enum { AEAD_CONTEXTS = 512 };
 
 /* Of one direction of one connection. */
@@ -52,5 +52,11 @@ enum aead_result aead_open(struct aead *aead, struct aead_key *key, const struct
                            uint8_t *out) MUST_CHECK;
 /* No context has this key any more. */
 void aead_forget(struct aead *aead, struct aead_key *key);
+
+enum { AEAD_AGES = 10 };
+/* A context whose key has not been used since AEAD_AGES calls is given up. How many were. */
+size_t aead_age(struct aead *aead);
+/* There are contexts. */
+bool aead_has_contexts(const struct aead *aead);
 
 #endif

@@ -41,13 +41,14 @@ void tls_worker_free(struct tls_worker *worker)
 
 bool tls_worker_has_spare(const struct tls_worker *worker)
 {
-    return buf_pool_has_spare(&worker->boxes) || buf_pool_has_spare(&worker->bulk);
+    return buf_pool_has_spare(&worker->boxes) || buf_pool_has_spare(&worker->bulk) || aead_has_contexts(worker->aead);
 }
 
-void tls_worker_shrink(struct tls_worker *worker)
+size_t tls_worker_shrink(struct tls_worker *worker)
 {
     buf_pool_shrink(&worker->boxes);
     buf_pool_shrink(&worker->bulk);
+    return aead_age(worker->aead);
 }
 
 /* ---- facts ---- */
@@ -349,8 +350,10 @@ static enum io read_some(struct tls_session *t, uint8_t *to, size_t cap, size_t 
     for (int receives = 0;; receives++) {
         enum io how = open_records(t, to, cap, n);
         /* What a short receive left is no whole record, and the socket has no more of it. */
-        if (*n > 0 || how != IO_WANT_READ || receives == RECEIVES_A_CALL || (receives > 0 && d->drained))
+        if (*n > 0 || how != IO_WANT_READ || (receives > 0 && d->drained))
             return how;
+        if (receives == RECEIVES_A_CALL) /* the socket may have more, of which no event tells again */
+            return IO_AGAIN;
         how = receive(t);
         if (how != IO_OK)
             return how;
@@ -360,7 +363,8 @@ static enum io read_some(struct tls_session *t, uint8_t *to, size_t cap, size_t 
 enum io detached_read(struct tls_session *t, uint8_t *to, size_t cap, size_t *n)
 {
     struct detached *d = t->detached;
-    enum io          how = d->record.ended ? IO_EOF : read_some(t, to, cap, n);
+    d->drained = false; /* an event since the last receive may have told of more */
+    enum io how = d->record.ended ? IO_EOF : read_some(t, to, cap, n);
     if (how == IO_EOF && *n == 0 && d->in != NULL)
         buf_consume(d->in, buf_len(d->in)); /* what is behind the end does not count */
     if (t->broken == IO_OK && answer(t) != IO_OK && *n == 0)

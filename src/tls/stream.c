@@ -80,7 +80,7 @@ static enum io session_outcome(struct tls_session *t, int ret)
             return session_break(t, IO_RESET);
         /* After our close_notify libssl drops what is no application data, a late session ticket say, and returns
          * without a reason. There may be more behind it. */
-        return t->notified ? IO_WANT_READ : session_fail(t);
+        return t->notified ? IO_AGAIN : session_fail(t);
     default:
         return session_fail(t);
     }

@@ -14,7 +14,7 @@
 
 enum io {
     IO_OK,         /* done; for read and write *n >= 1 bytes moved */
-    IO_WANT_READ,  /* wait until the socket is readable (it may be already: wait by level), then call again */
+    IO_WANT_READ,  /* all that had come was read: wait until the socket is readable, then call again */
     IO_WANT_WRITE, /* wait until it is writable, then call again */
     IO_AGAIN,      /* read: more waits inside, and others have their turn first: call again, whatever the socket does */
     IO_EOF,        /* read: the peer ended its direction (FIN, or close_notify; many devices send FIN alone) */
@@ -50,9 +50,10 @@ struct tls_worker; /* what detached streams of one thread share: cipher contexts
 struct tls_worker *tls_worker_new(void);
 /* After the last stream that was detached with it. NULL is fine. */
 void tls_worker_free(struct tls_worker *worker);
-/* As buf_pool_has_spare() and buf_pool_shrink(), of its buffers. */
-bool tls_worker_has_spare(const struct tls_worker *worker);
-void tls_worker_shrink(struct tls_worker *worker);
+/* As buf_pool_has_spare() and buf_pool_shrink(), of its buffers and of the cipher contexts of those that were busy.
+ * How many of these went back to the heap. */
+bool   tls_worker_has_spare(const struct tls_worker *worker);
+size_t tls_worker_shrink(struct tls_worker *worker);
 
 enum tls_carrier {
     TLS_DETACHED,

@@ -3,6 +3,7 @@
 The build directory comes from MQGATE_BUILD (default: build/ in the root of the repository).
 """
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -45,6 +46,16 @@ def is_refused(address):
     except (ConnectionRefusedError, ConnectionResetError):
         return True
     return False
+
+
+def unread(sock):
+    """Bytes that were sent and lie at the other end of a connection on this host."""
+    ends = tuple(f":{address[1]:04X}" for address in (sock.getpeername(), sock.getsockname()))
+    for line in pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]):
+            return int(fields[4].split(":")[1], 16)
+    raise AssertionError("there is no such connection")
 
 
 def pattern(n, seed):
@@ -248,6 +259,15 @@ class Gate:
 
     def stderr(self):
         return self._errors.read_text(encoding="utf-8", errors="replace")
+
+    @contextlib.contextmanager
+    def standing_still(self):
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            until(lambda: self.status("State")[0] == "T", "it to stand still")
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     # its ports
     def address(self, listener="in"):

@@ -352,9 +352,9 @@ def test_an_idle_session_is_small_even_after_traffic(edge, serve, pki, version):
     first = hold(50)  # pays for what all share
     before = gate.pss_kib("Pss_Anon")
     more = hold(1000)
-    per_session = (gate.pss_kib("Pss_Anon") - before) * 1024 / len(more)
+    per_session = lambda: (gate.pss_kib("Pss_Anon") - before) * 1024 / len(more)  # noqa: E731
     assert carriers(gate) == {"detached": 1050}
-    assert per_session < 1.2 * 1024  # OpenSSL's object takes 14 KB
+    until(lambda: per_session() < 1.2 * 1024, "what was busy to be idle")  # OpenSSL's object takes 14 KB
     for client in first + more:
         client.close()
 

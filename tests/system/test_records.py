@@ -1,14 +1,16 @@
 """What a client may send past its handshake and what it may not, record by record."""
 import contextlib
+import re
 import select
 import socket
 import ssl
 import struct
+import threading
 
 import pytest
 
 import mqttproto
-from mqgate import SANITIZER, conf, pattern, until
+from mqgate import SANITIZER, conf, pattern, unread, until
 from pki import section
 from proxyproto import receive_exactly
 from servers import Listener, ends
@@ -79,6 +81,59 @@ def test_a_flood_of_empty_records_keeps_nobody_waiting(pair, version):
     _, client, server = pair(version)
     client.send(*(client.seal(DATA, b"") for _ in range(20000)), client.seal(DATA, b"data"))
     assert server.recv(100) == b"data"
+
+
+def grow(client, server):
+    """The kernel's buffer for what the client says, by saying much."""
+    n = 500
+    reader = threading.Thread(target=receive_exactly, args=(server, n * RECORD_MAX))
+    reader.start()
+    for _ in range(n):
+        client.send(client.seal(DATA, bytes(RECORD_MAX)))
+    reader.join()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_flood_of_large_records_without_data_keeps_nobody_waiting(pair, version):
+    """All of it is there at once, and more than one turn looks through."""
+    gate, client, server = pair(version)
+    grow(client, server)
+    n = 20
+    if version == "1.3":
+        flood = [client.seal(DATA, b"", RECORD_MAX) for _ in range(n)]
+    else:
+        hello = b"\x01" + (n * RECORD_MAX - 4).to_bytes(3, "big") + bytes(n * RECORD_MAX - 4)
+        flood = [client.seal(HANDSHAKE, hello[at:at + RECORD_MAX]) for at in range(0, len(hello), RECORD_MAX)]
+    whole = b"".join(flood) + client.seal(DATA, b"data")
+    with gate.standing_still():
+        sender = threading.Thread(target=client.send, args=(whole,))
+        sender.start()
+        until(lambda: unread(client.sock) > 15 * RECORD_MAX, "most of it to be there")
+    assert server.recv(100) == b"data"
+    sender.join()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_comes_while_the_server_takes_nothing_arrives(mqgate, serve, pki, tmp_path, version):
+    """Its event comes while a record is in hand already."""
+    server = serve(Listener, receive_buffer=4096)
+    gate = mqgate(conf(server.port, listener={"tls": "edge"}, tls=[section("edge", pki.leaf("one.test"))]))
+    client = RecordPeer(gate, context_for(pki, version), tmp_path)
+    with contextlib.closing(client), server.accept() as accepted:
+        sent = 0
+
+        def say():
+            client.send(client.seal(DATA, bytes(RECORD_MAX)) + client.seal(DATA, bytes(100)))
+            return RECORD_MAX + 100
+
+        def waiting():
+            return int(re.search(r"to_server: bytes=\d+ waiting=(\d+)", gate.control("show sess all"))[1])
+
+        while not waiting():
+            sent += say()
+            until(lambda: unread(client.sock) == 0 or waiting(), "it to be read")
+        sent += say()
+        assert len(receive_exactly(accepted, sent)) == sent
 
 
 def test_a_connect_behind_a_flood_of_empty_records_is_read(mqgate, serve, pki, tmp_path):

@@ -10,8 +10,9 @@ import time
 
 import pytest
 
-from mqgate import DEADLINE_S, SANITIZER, conf, pattern, until
+from mqgate import DEADLINE_S, SANITIZER, conf, pattern, unread, until
 from pki import section
+from proxyproto import receive_exactly
 from servers import Echo, Greeter, Listener, ends, reset
 
 MIB = 1 << 20
@@ -55,6 +56,19 @@ def relay(mqgate, serve, contexts, kind, **listener):
 
 
 KINDS = ["plain", "tls-client", "tls-server", "tls-client-and-server"]
+
+
+@pytest.mark.parametrize("by_client", [True, False], ids=["client", "server"])
+def test_what_stands_behind_an_urgent_mark_arrives(mqgate, serve, tls_context, by_client):
+    """A read ends before the mark, though there is more."""
+    gate, client, server = relay(mqgate, serve, tls_context, "plain")
+    source, sink = (client, server) if by_client else (server, client)
+    with gate.standing_still():
+        source.sendall(b"abc")
+        source.send(b"X", socket.MSG_OOB)
+        source.sendall(b"efg")
+        until(lambda: unread(source) == 7, "all of it to be there")
+    assert receive_exactly(sink, 7) == b"abcXefg"
 
 
 class Exchange(threading.Thread):

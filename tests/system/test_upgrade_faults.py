@@ -2,6 +2,7 @@
 them."""
 import contextlib
 import os
+import pathlib
 import re
 import resource
 import signal
@@ -12,7 +13,7 @@ import threading
 import pytest
 
 from mqgate import BINARY, DEADLINE_S, SANITIZER, conf, pattern, until
-from mqttproto import connect, receive
+from mqttproto import connack, connect, receive
 from pki import section
 from servers import Echo, Listener
 from test_upgrade import another
@@ -275,6 +276,40 @@ def test_an_end_without_threads(mqgate, serve, tmp_path):
             gate.stop()
         assert client.recv(1) == b""
     assert gate.logged(event="session_end", why="shutdown")
+
+
+def has_workers(gate):
+    for task in os.listdir(f"/proc/{gate.pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if pathlib.Path(f"/proc/{gate.pid}/task/{task}/comm").read_text(encoding="utf-8").startswith("worker"):
+                return True
+    return False
+
+
+@under_strace
+def test_what_a_client_speaks_may_be_told_by_what_comes_in_between(mqgate, serve, tmp_path):
+    """Four bytes of a PROXY header are there, and the rest comes while no worker looks: the socket, which awaited more
+    than there was, does not go on to."""
+    server = serve(Listener)
+    gate = mqgate(conf(server.port, global_={"workers": 1},
+                       listener={"protocol": "auto", "proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}))
+    packet = connect(4, "one")
+    said = b"PROXY TCP4 192.0.2.1 192.0.2.2 1000 1883\r\n" + packet
+    with gate.connect() as client:
+        client.sendall(said[:4])
+        until(lambda: "state=tell" in gate.control("show sess"), "it to be looked at")
+        with strace(gate, tmp_path, "-e", "trace=execve", "-e", "inject=execve:delay_enter=1000000"):
+            upgrade = threading.Thread(target=gate.control, args=("upgrade",))
+            upgrade.start()
+            until(lambda: not has_workers(gate), "the workers to end")
+            client.sendall(said[4:])
+            upgrade.join()
+        with server.accept() as accepted:
+            assert receive(accepted, len(packet)) == packet
+            accepted.sendall(connack(4))
+            assert receive(client, 4) == connack(4)
+            client.sendall(b"\xc0\0")
+            assert receive(accepted, 2) == b"\xc0\0"
 
 
 # --- what a process may have -----------------------------------------------------------------------------------------

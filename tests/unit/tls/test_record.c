@@ -659,6 +659,34 @@ START_TEST(many_connections_share_the_contexts)
 }
 END_TEST
 
+START_TEST(contexts_that_are_not_used_any_more_are_given_up)
+{
+    struct ends busy, idle;
+    size_t      n = 0;
+    ends_join(&busy, (size_t)_i);
+    ends_join(&idle, (size_t)_i);
+    aead_free(idle.aead);
+    idle.aead = busy.aead;
+    hear_text(&idle, "hello");
+    for (int age = 0; age <= AEAD_AGES; age++) {
+        hear_text(&busy, "hello");
+        ck_assert_uint_eq(n, 0);
+        n = aead_age(busy.aead);
+    }
+    ck_assert_uint_eq(n, 2); /* the client seals, the server opens */
+    ck_assert(aead_has_contexts(busy.aead));
+    hear_text(&idle, "again");
+    for (int age = 0; age <= AEAD_AGES; age++)
+        n += aead_age(busy.aead);
+    ck_assert_uint_eq(n, 6);
+    ck_assert(!aead_has_contexts(busy.aead));
+    hear_text(&idle, "and again");
+    record_fini(&idle.server, idle.aead);
+    record_fini(&idle.client, idle.aead);
+    ends_part(&busy);
+}
+END_TEST
+
 TCase *record_tests(void)
 {
     TCase *tests = tcase_create("record");
@@ -689,5 +717,6 @@ TCase *record_tests(void)
     tcase_add_test(tests, nothing_is_answered_behind_close_notify);
     tcase_add_loop_test(tests, another_handshake_is_refused_however_it_is_cut, TLS_1_2, all);
     tcase_add_test(tests, many_connections_share_the_contexts);
+    tcase_add_loop_test(tests, contexts_that_are_not_used_any_more_are_given_up, 0, all);
     return tests;
 }
