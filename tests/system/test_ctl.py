@@ -323,8 +323,8 @@ def test_without_a_terminal_top_prints_once(haproxy, busy):
 
 
 def test_top_on_a_screen_obeys_keys_and_leaves_the_terminal_as_it_was(busy, tmp_path):
-    with Terminal(tmp_path, f"stty -g >{tmp_path}/before; {CTL} -s {busy.path} top -d 0.2; echo status $?; "
-                            f"stty -g >{tmp_path}/after") as terminal:
+    with Terminal(tmp_path, f"stty -g >{tmp_path}/before; {CTL} -s {busy.path} top -d 0.2; status=$?; "
+                            f"stty -g >{tmp_path}/after; echo status $status") as terminal:
         terminal.shows("mqgate 9.8.7", "LISTENERS 1", "SERVERS 2", ">SESSIONS 50", "192.0.2.49:5049", "q quit")
         terminal.press("r")
         terminal.shows("192.0.2.0:5000")
@@ -361,7 +361,7 @@ def test_top_fits_any_size(busy, tmp_path):
 @pytest.mark.parametrize("name", ["INT", "TERM", "HUP"])
 def test_a_signal_ends_top_cleanly(busy, tmp_path, name):
     with Terminal(tmp_path, f"stty -g >{tmp_path}/before; sh -c 'echo $$ >{tmp_path}/pid; exec {CTL} -s {busy.path} top'; "
-                            f"echo status $?; stty -g >{tmp_path}/after") as terminal:
+                            f"status=$?; stty -g >{tmp_path}/after; echo status $status") as terminal:
         terminal.shows("mqgate 9.8.7")
         subprocess.run(["kill", f"-{name}", (tmp_path / "pid").read_text().strip()], check=True)
         terminal.shows("status 0")
