@@ -223,11 +223,12 @@ static bool was_stormed(const struct worker *w)
     return w->most_handshakes >= STORM;
 }
 
-/* Once the storm is over. */
+/* Once the storm is over; of contexts, when many have been freed or the last one has. */
 static void trim_heap(struct worker *w)
 {
-    const bool is_over = was_stormed(w) && w->n_handshakes <= STORM / 8;
-    if (!is_over && w->n_contexts_freed < MANY_CONTEXTS)
+    const bool     is_over = was_stormed(w) && w->n_handshakes <= STORM / 8;
+    const unsigned enough = tls_worker_has_spare(w->tls) ? MANY_CONTEXTS : 1;
+    if (!is_over && w->n_contexts_freed < enough)
         return;
     (void)malloc_trim(0);
     w->n_contexts_freed = 0;
