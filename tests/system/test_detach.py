@@ -351,10 +351,10 @@ def test_an_idle_session_is_small_even_after_traffic(edge, serve, pki, version):
 
     first = hold(50)  # pays for what all share
     before = gate.pss_kib("Pss_Anon")
-    more = hold(1000)
+    more = hold(2000)  # what the heap has in holes does not grow with them
     per_session = lambda: (gate.pss_kib("Pss_Anon") - before) * 1024 / len(more)  # noqa: E731
-    assert carriers(gate) == {"detached": 1050}
-    until(lambda: per_session() < 1.5 * 1024, "what was busy to be idle")  # of that the heap has up to 300 in holes
+    assert carriers(gate) == {"detached": 2050}
+    until(lambda: per_session() < 1.2 * 1024, "what was busy to be idle")  # OpenSSL's object takes 14 KB
     for client in first + more:
         client.close()
 
